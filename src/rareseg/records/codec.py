@@ -1,0 +1,138 @@
+"""Strict reading and writing of records: typed JSON out, typed JSON or TOML in, never code.
+
+A record is a frozen `msgspec.Struct` that forbids unknown fields. Writing goes to a temporary
+name beside the target and is renamed, so that a crash leaves the old file or the new one, never half.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from rareseg.errors import OutputExistsError, RecordError
+
+T = TypeVar("T")
+
+_UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every record: frozen, unknown fields are errors. Subclasses say `kw_only=True` (not inherited)."""
+
+
+def encode(record: msgspec.Struct) -> bytes:
+    """Return the record as indented UTF-8 JSON with a final newline; NaN and infinity become null."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+def decode(data: bytes, kind: type[T], where: str) -> T:
+    """Parse strict JSON into `kind`.
+
+    Raises:
+        RecordError: naming `where`, the key, and the keys that are known there.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise RecordError(_explain(error, kind, where)) from error
+
+
+def decode_toml(data: bytes, kind: type[T], where: str) -> T:
+    """Parse strict TOML into `kind`; raises RecordError like `decode`."""
+    try:
+        return msgspec.toml.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecordError(_explain(error, kind, where)) from error
+
+
+def digest(record: msgspec.Struct) -> str:
+    """Return 16 hex digits that name the record's content (SHA-256 of its canonical JSON)."""
+    canonical = msgspec.json.encode(record, order="deterministic")
+    return hashlib.sha256(canonical).hexdigest()[:16]
+
+
+def read(path: Path, kind: type[T]) -> T:
+    """Read one JSON record from disk.
+
+    Raises:
+        RecordError: if the file is missing, unreadable or does not fit `kind`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"{path}: expected a {kind.__name__} record, but it cannot be read ({error.strerror})."
+        raise RecordError(message) from error
+    return decode(data, kind, str(path))
+
+
+def write(path: Path, record: msgspec.Struct, *, overwrite: bool = False) -> None:
+    """Write one record as JSON.
+
+    Raises:
+        OutputExistsError: if `path` exists and `overwrite` is false.
+    """
+    write_bytes(path, encode(record), overwrite=overwrite)
+
+
+def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+    """Write bytes under a temporary name, then rename to `path`."""
+    refuse_existing(path, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        # mkstemp makes private files; give the result the mode that open() would have given.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise OutputExistsError if `path` exists and may not be replaced."""
+    if path.exists() and not overwrite:
+        message = f"{path} exists already. Choose another name with -o, or pass --overwrite (overwrite=True)."
+        raise OutputExistsError(message)
+
+
+def _explain(error: Exception, kind: type[Any], where: str) -> str:
+    match = _UNKNOWN.search(str(error))
+    if match is None:
+        return f"{where} is not a valid {kind.__name__} record: {error}."
+    known = _known_fields(kind, match["path"] or "")
+    place = f" at {match['path']}" if match["path"] else ""
+    return f"{where}: unknown key `{match['field']}`{place}. Known keys: {', '.join(known)}."
+
+
+def _known_fields(kind: Any, path: str) -> list[str]:
+    """Follow a msgspec error path such as `classes[...].values` to the struct it names."""
+    for step in re.findall(r"[^.\[\]]+|\[[^\]]*\]", path):
+        kind = _inner(kind) if step.startswith("[") else _field_type(_struct_of(kind), step)
+    struct = _struct_of(kind)
+    return [field.encode_name for field in msgspec.structs.fields(struct)] if struct else []
+
+
+def _field_type(struct: Any, name: str) -> Any:
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(struct)} if struct else {}
+    return types.get(name)
+
+
+def _inner(kind: Any) -> Any:
+    arguments = [argument for argument in get_args(kind) if argument not in (type(None), Ellipsis)]
+    nested = [part for argument in arguments for part in (get_args(argument) or (argument,))]
+    return next((part for part in [*arguments[-1:], *nested] if _struct_of(part)), None)
+
+
+def _struct_of(kind: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    candidates = [part for part in get_args(kind) if isinstance(part, type)]
+    return next((part for part in candidates if issubclass(part, msgspec.Struct)), None)

@@ -1,0 +1,178 @@
+"""The Plan: every decision that training, scoring and mapping read, each with its reason.
+
+Nothing that shapes a run stands outside of it. A setting that the chosen name does not use is None,
+and giving it one is an error, so nothing is accepted and then ignored.
+"""
+
+from typing import Literal
+
+from rareseg.records.codec import Record
+
+
+class Choice(Record, kw_only=True):
+    """One decision. Abstract: `because` holds the audit's own numbers, `reference` the source."""
+
+    because: str
+    reference: str
+    set_by: Literal["rule", "user"] = "rule"
+
+
+class ModelChoice(Choice, kw_only=True):
+    """The network. Names: "compact_unet", "fcn32_vgg16", or an SMP architecture such as "smp:unet"."""
+
+    name: str
+    width: int | None = None
+    """compact_unet: channels of the first level."""
+    levels: int | None = None
+    """compact_unet: halvings below the stem."""
+    stem: int | None = None
+    """compact_unet: side of the space-to-depth block, px."""
+    encoder: str | None = None
+    """smp: encoder name, e.g. "resnet34"."""
+    pretrained: bool | None = None
+    """smp and fcn32_vgg16: start from ImageNet weights."""
+    encoder_weights: str | None = None
+    """smp and fcn32_vgg16: safetensors file to take the encoder's weights from instead of the hub."""
+    frozen_encoder: bool | None = None
+    """fcn32_vgg16: keep the encoder as it is."""
+    upsampling: Literal["matched", "original"] | None = None
+    """fcn32_vgg16: transposed kernel that fits its stride, or the second page's kernel 32 on stride 16."""
+
+
+class LossChoice(Choice, kw_only=True):
+    """The loss: a "+"-joined sum of cross_entropy, focal, dice, tversky, lovasz, all on logits."""
+
+    name: str
+    gamma: float | None = None
+    """focal: exponent of (1 - p_t), >= 0."""
+    false_positive_weight: float | None = None
+    """tversky: weight of false positives, >= 0."""
+    false_negative_weight: float | None = None
+    """tversky: weight of false negatives, >= 0."""
+
+
+class WeightsChoice(Choice, kw_only=True):
+    """Class weights of the pixelwise terms (cross_entropy, focal), mean 1 over labelled pixels."""
+
+    rule: Literal["none", "sqrt_inverse", "inverse", "median_frequency", "enet", "given"]
+    values: tuple[float, ...]
+    """One weight per class; all 1 for "none"."""
+
+
+class SamplingChoice(Choice, kw_only=True):
+    """Where training crops lie: uniformly, or a share of them centred on a pixel of a drawn class."""
+
+    rule: Literal["uniform", "class_centred"]
+    share: float | None = None
+    """class_centred: share of crops, 0..1, that are centred on a rare class."""
+
+
+class InitialisationChoice(Choice, kw_only=True):
+    """Start of the last layer: with `prior_bias` its weights are 0 and its bias the log of `prior`."""
+
+    prior_bias: bool
+    prior: tuple[float, ...]
+    """Share of each class in the training part (of labelled pixels)."""
+
+
+class OptimizerChoice(Choice, kw_only=True):
+    """Optimizer and learning-rate schedule: AdamW, or Muon on matrices with AdamW on the rest."""
+
+    name: Literal["adamw", "muon"]
+    learning_rate: float
+    """Peak rate of AdamW."""
+    muon_learning_rate: float | None = None
+    """Peak rate of Muon's orthogonalised steps."""
+    weight_decay: float
+    clip_norm: float
+    """Gradient norm above which the gradient is scaled down."""
+    warmup: float
+    """Share of the budget, 0..1, over which the rate rises (one-cycle); it falls by a cosine after."""
+    ema_decay: float
+    """Decay per step of the averaged weights that are kept; 0 keeps the weights as trained."""
+
+
+class CropChoice(Choice, kw_only=True):
+    """Side of the square training crops, px."""
+
+    size: int
+
+
+class BatchChoice(Choice, kw_only=True):
+    """Crops per step."""
+
+    size: int
+
+
+class BudgetChoice(Choice, kw_only=True):
+    """How long to train: exactly one of steps and minutes is set."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+
+class PrecisionChoice(Choice, kw_only=True):
+    """Arithmetic of the forward pass; losses are always float32."""
+
+    name: Literal["bf16-mixed", "16-mixed", "32-true"]
+    channels_last: bool
+
+
+class AugmentationChoice(Choice, kw_only=True):
+    """What is varied in each crop. Labels move with the photo."""
+
+    mirror: Literal["none", "horizontal", "both"]
+    quarter_turns: bool
+    brightness: float
+    """Standard deviation of a shift added per image and band, in standard deviations of the band."""
+    contrast: float
+    """Standard deviation of a factor around 1 applied per image."""
+
+
+class InferenceChoice(Choice, kw_only=True):
+    """How whole images are mapped: overlapping windows, blended, optionally over turned copies."""
+
+    window: int
+    """px"""
+    overlap: int
+    """px shared by neighbouring windows."""
+    views: int
+    """1, or 2 (with the mirror image), or 8 (with all mirrored and turned copies)."""
+    decision: Literal["threshold", "argmax"]
+    """threshold: two classes or overlapping ones; argmax: three and more exclusive classes."""
+
+
+class WatchChoice(Choice, kw_only=True):
+    """How often training looks at itself."""
+
+    every_steps: int
+    """Steps between checks for collapse on held-out crops."""
+    validations: int
+    """Scorings of the validation part over the budget."""
+
+
+class Plan(Record, kw_only=True):
+    """Every decision of a run. Made by `rareseg plan`, editable, read by `train`."""
+
+    audit_digest: str
+    classes: tuple[str, ...]
+    overlapping: bool
+    seed: int
+    model: ModelChoice
+    loss: LossChoice
+    weights: WeightsChoice
+    sampling: SamplingChoice
+    initialisation: InitialisationChoice
+    optimizer: OptimizerChoice
+    crop: CropChoice
+    batch: BatchChoice
+    budget: BudgetChoice
+    precision: PrecisionChoice
+    augmentation: AugmentationChoice
+    inference: InferenceChoice
+    watch: WatchChoice
+
+    def choices(self) -> dict[str, Choice]:
+        """Return the sections by name, in the order of the fields."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in values.items() if isinstance(value, Choice)}

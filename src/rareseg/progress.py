@@ -5,7 +5,7 @@ unless they pass one of their own.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, final
 
 
@@ -19,21 +19,11 @@ class Task(Protocol):
 class Progress(Protocol):
     """Whoever shows progress."""
 
-    def task(self, title: str, total: float) -> "AbstractTask":
+    def task(self, title: str, total: float) -> AbstractContextManager[Task]:
         """Open a task of `total` units; use it in a `with` block."""
 
     def say(self, message: str) -> None:
         """Tell the reader one line that should stay."""
-
-
-class AbstractTask(Protocol):
-    """A task as a context manager."""
-
-    def __enter__(self) -> Task:
-        """Start showing."""
-
-    def __exit__(self, *exc: object) -> bool | None:
-        """Stop showing."""
 
 
 @final

@@ -1,0 +1,1 @@
+"""Counting: pure measures that add up over windows, images and machines."""

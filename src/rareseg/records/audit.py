@@ -8,7 +8,7 @@ from rareseg.records.dataset import Dataset, PartName
 CROP_SIZES: tuple[int, ...] = (128, 256, 512)
 
 
-class Counts(Record, kw_only=True):
+class Counts(Record, frozen=True, kw_only=True):
     """Counts that add up: over windows, images, processes and machines (see measures.tally).
 
     Lists named per class have one entry per class, in the order of `Dataset.classes`.
@@ -26,7 +26,7 @@ class Counts(Record, kw_only=True):
     nodata: int
     """Pixels without photo."""
     nodata_labelled: int
-    """Of these, pixels on which the mask still draws a class other than the first."""
+    """Of these, pixels on which the mask still draws a class other than the first (overlapping: any class)."""
     objects: tuple[int, ...]
     """8-connected regions of each class."""
     width_histogram: tuple[tuple[int, ...], ...]
@@ -43,7 +43,7 @@ class Counts(Record, kw_only=True):
     band_sum_squares: tuple[float, ...]
 
 
-class ClassFacts(Record, kw_only=True):
+class ClassFacts(Record, frozen=True, kw_only=True):
     """One class over one part of the data; None where it cannot be measured because the class is absent."""
 
     name: str
@@ -60,7 +60,7 @@ class ClassFacts(Record, kw_only=True):
     """Chance that a random crop of 128, 256, 512 px holds the class; None where no image is that large."""
 
 
-class ConstantPredictor(Record, kw_only=True):
+class ConstantPredictor(Record, frozen=True, kw_only=True):
     """What a map scores that gives the majority class everywhere, and a network that only learns the prior."""
 
     answer: str
@@ -70,7 +70,7 @@ class ConstantPredictor(Record, kw_only=True):
     """Nats per pixel: the loss floor of a network that predicts the prior everywhere."""
 
 
-class PartFacts(Record, kw_only=True):
+class PartFacts(Record, frozen=True, kw_only=True):
     """One part of the data: its counts and what follows from them."""
 
     part: PartName | Literal["all"]
@@ -82,7 +82,7 @@ class PartFacts(Record, kw_only=True):
     band_std: tuple[float, ...]
 
 
-class Audit(Record, kw_only=True):
+class Audit(Record, frozen=True, kw_only=True):
     """Facts about a data set. Made by `rareseg audit`, read by `plan` and `train`."""
 
     dataset: Dataset

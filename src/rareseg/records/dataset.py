@@ -1,15 +1,15 @@
 """Where the data is: the short TOML that a human writes, and the pairs that were found.
 
-    # roads.toml
-    images = "photos"                 # folder or glob, relative to this file
-    masks = "labels"
-    group = "^(?P<group>.+?)_y"       # files of one scene share a group and never part
-    [[classes]]
-    name = "background"
-    values = [0]
-    [[classes]]
-    name = "road"
-    values = [255]
+# roads.toml
+images = "photos"                 # folder or glob, relative to this file
+masks = "labels"
+group = "^(?P<group>.+?)_y"       # files of one scene share a group and never part
+[[classes]]
+name = "background"
+values = [0]
+[[classes]]
+name = "road"
+values = [255]
 """
 
 from typing import Literal
@@ -23,7 +23,7 @@ PartName = Literal["train", "val", "test"]
 PARTS: tuple[PartName, ...] = ("train", "val", "test")
 
 
-class ClassSpec(Record, kw_only=True):
+class ClassSpec(Record, frozen=True, kw_only=True):
     """One class as the user describes it.
 
     `values` holds raw mask values: integers, inclusive ranges "1-5", or colours "#rrggbb".
@@ -34,14 +34,14 @@ class ClassSpec(Record, kw_only=True):
     values: tuple[int | str, ...] = ()
 
 
-class PartSpec(Record, kw_only=True):
+class PartSpec(Record, frozen=True, kw_only=True):
     """Images and masks of one ready-made part, relative to the TOML."""
 
     images: str
     masks: str
 
 
-class DataSpec(Record, kw_only=True):
+class DataSpec(Record, frozen=True, kw_only=True):
     """The TOML. Everything is optional except one way to find pairs: images + masks, or parts."""
 
     images: str | None = None
@@ -67,7 +67,7 @@ class DataSpec(Record, kw_only=True):
     """Value that fills areas without photo in all bands: found by the audit, none, or the values named."""
 
 
-class Pair(Record, kw_only=True):
+class Pair(Record, frozen=True, kw_only=True):
     """One photo and its mask. Paths are relative to the data's root, with forward slashes."""
 
     image: str
@@ -80,7 +80,7 @@ class Pair(Record, kw_only=True):
     """Pixels."""
 
 
-class ValueRange(Record, kw_only=True):
+class ValueRange(Record, frozen=True, kw_only=True):
     """Raw mask values `low`..`high` (inclusive) read as `label`, with what was counted and why."""
 
     low: int
@@ -91,7 +91,7 @@ class ValueRange(Record, kw_only=True):
     because: str
 
 
-class MaskReading(Record, kw_only=True):
+class MaskReading(Record, frozen=True, kw_only=True):
     """How raw mask values become class indices, decided once over the whole set.
 
     kind "bands": `ranges` hold 1-based band numbers; labels are then bit sets (bit k = class k).
@@ -103,7 +103,7 @@ class MaskReading(Record, kw_only=True):
     said_by: Literal["rule", "user"]
 
 
-class NoData(Record, kw_only=True):
+class NoData(Record, frozen=True, kw_only=True):
     """How pixels without photo are told from photo.
 
     A pixel has no data where all bands hold one of `values` throughout some square of `square` pixels
@@ -111,11 +111,13 @@ class NoData(Record, kw_only=True):
     """
 
     values: tuple[int, ...] = ()
+    tolerance: int = 0
+    """Levels by which a fill may be off its value: lossy compression leaves 254 where 255 was."""
     square: int = 32
     because: str = ""
 
 
-class Dataset(Record, kw_only=True):
+class Dataset(Record, frozen=True, kw_only=True):
     """What lies in the data folder: pairs, parts, classes and how masks are read."""
 
     layout: str

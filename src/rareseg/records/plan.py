@@ -4,12 +4,20 @@ Nothing that shapes a run stands outside of it. A setting that the chosen name d
 and giving it one is an error, so nothing is accepted and then ignored.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from rareseg.records.codec import Record
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+WeightRule = Literal["none", "sqrt_inverse", "inverse", "median_frequency", "enet", "given"]
+Count = Annotated[int, Meta(ge=1)]
 
-class Choice(Record, kw_only=True):
+
+class Choice(Record, frozen=True, kw_only=True):
     """One decision. Abstract: `because` holds the audit's own numbers, `reference` the source."""
 
     because: str
@@ -17,15 +25,15 @@ class Choice(Record, kw_only=True):
     set_by: Literal["rule", "user"] = "rule"
 
 
-class ModelChoice(Choice, kw_only=True):
+class ModelChoice(Choice, frozen=True, kw_only=True):
     """The network. Names: "compact_unet", "fcn32_vgg16", or an SMP architecture such as "smp:unet"."""
 
     name: str
-    width: int | None = None
+    width: Count | None = None
     """compact_unet: channels of the first level."""
-    levels: int | None = None
+    levels: Count | None = None
     """compact_unet: halvings below the stem."""
-    stem: int | None = None
+    stem: Count | None = None
     """compact_unet: side of the space-to-depth block, px."""
     encoder: str | None = None
     """smp: encoder name, e.g. "resnet34"."""
@@ -39,119 +47,121 @@ class ModelChoice(Choice, kw_only=True):
     """fcn32_vgg16: transposed kernel that fits its stride, or the second page's kernel 32 on stride 16."""
 
 
-class LossChoice(Choice, kw_only=True):
+class LossChoice(Choice, frozen=True, kw_only=True):
     """The loss: a "+"-joined sum of cross_entropy, focal, dice, tversky, lovasz, all on logits."""
 
     name: str
-    gamma: float | None = None
+    gamma: NotNegative | None = None
     """focal: exponent of (1 - p_t), >= 0."""
-    false_positive_weight: float | None = None
+    false_positive_weight: NotNegative | None = None
     """tversky: weight of false positives, >= 0."""
-    false_negative_weight: float | None = None
+    false_negative_weight: NotNegative | None = None
     """tversky: weight of false negatives, >= 0."""
 
 
-class WeightsChoice(Choice, kw_only=True):
+class WeightsChoice(Choice, frozen=True, kw_only=True):
     """Class weights of the pixelwise terms (cross_entropy, focal), mean 1 over labelled pixels."""
 
-    rule: Literal["none", "sqrt_inverse", "inverse", "median_frequency", "enet", "given"]
-    values: tuple[float, ...]
+    rule: WeightRule
+    values: tuple[NotNegative, ...]
     """One weight per class; all 1 for "none"."""
 
 
-class SamplingChoice(Choice, kw_only=True):
+class SamplingChoice(Choice, frozen=True, kw_only=True):
     """Where training crops lie: uniformly, or a share of them centred on a pixel of a drawn class."""
 
     rule: Literal["uniform", "class_centred"]
-    share: float | None = None
-    """class_centred: share of crops, 0..1, that are centred on a rare class."""
+    share: Share | None = None
+    """class_centred: share of crops, 0..1, that are centred on a pixel of one of `labels`."""
+    labels: tuple[int, ...] | None = None
+    """class_centred: class indices drawn equally often."""
 
 
-class InitialisationChoice(Choice, kw_only=True):
+class InitialisationChoice(Choice, frozen=True, kw_only=True):
     """Start of the last layer: with `prior_bias` its weights are 0 and its bias the log of `prior`."""
 
     prior_bias: bool
-    prior: tuple[float, ...]
-    """Share of each class in the training part (of labelled pixels)."""
+    prior: tuple[Share, ...]
+    """Share of each class in the training part (of labelled pixels) times its weight: what the loss sees."""
 
 
-class OptimizerChoice(Choice, kw_only=True):
+class OptimizerChoice(Choice, frozen=True, kw_only=True):
     """Optimizer and learning-rate schedule: AdamW, or Muon on matrices with AdamW on the rest."""
 
     name: Literal["adamw", "muon"]
-    learning_rate: float
+    learning_rate: Positive
     """Peak rate of AdamW."""
-    muon_learning_rate: float | None = None
+    muon_learning_rate: Positive | None = None
     """Peak rate of Muon's orthogonalised steps."""
-    weight_decay: float
-    clip_norm: float
+    weight_decay: NotNegative
+    clip_norm: Positive
     """Gradient norm above which the gradient is scaled down."""
-    warmup: float
+    warmup: Annotated[float, Meta(gt=0, lt=1)]
     """Share of the budget, 0..1, over which the rate rises (one-cycle); it falls by a cosine after."""
-    ema_decay: float
+    ema_decay: Annotated[float, Meta(ge=0, lt=1)]
     """Decay per step of the averaged weights that are kept; 0 keeps the weights as trained."""
 
 
-class CropChoice(Choice, kw_only=True):
+class CropChoice(Choice, frozen=True, kw_only=True):
     """Side of the square training crops, px."""
 
-    size: int
+    size: Annotated[int, Meta(ge=16)]
 
 
-class BatchChoice(Choice, kw_only=True):
+class BatchChoice(Choice, frozen=True, kw_only=True):
     """Crops per step."""
 
-    size: int
+    size: Count
 
 
-class BudgetChoice(Choice, kw_only=True):
+class BudgetChoice(Choice, frozen=True, kw_only=True):
     """How long to train: exactly one of steps and minutes is set."""
 
-    steps: int | None = None
-    minutes: float | None = None
+    steps: Count | None = None
+    minutes: Positive | None = None
 
 
-class PrecisionChoice(Choice, kw_only=True):
+class PrecisionChoice(Choice, frozen=True, kw_only=True):
     """Arithmetic of the forward pass; losses are always float32."""
 
-    name: Literal["bf16-mixed", "16-mixed", "32-true"]
+    name: Literal["bf16-mixed", "32-true"]
     channels_last: bool
 
 
-class AugmentationChoice(Choice, kw_only=True):
+class AugmentationChoice(Choice, frozen=True, kw_only=True):
     """What is varied in each crop. Labels move with the photo."""
 
     mirror: Literal["none", "horizontal", "both"]
     quarter_turns: bool
-    brightness: float
+    brightness: NotNegative
     """Standard deviation of a shift added per image and band, in standard deviations of the band."""
-    contrast: float
+    contrast: NotNegative
     """Standard deviation of a factor around 1 applied per image."""
 
 
-class InferenceChoice(Choice, kw_only=True):
+class InferenceChoice(Choice, frozen=True, kw_only=True):
     """How whole images are mapped: overlapping windows, blended, optionally over turned copies."""
 
-    window: int
+    window: Annotated[int, Meta(ge=64)]
     """px"""
-    overlap: int
+    overlap: Annotated[int, Meta(ge=0)]
     """px shared by neighbouring windows."""
-    views: int
+    views: Literal[1, 2, 8]
     """1, or 2 (with the mirror image), or 8 (with all mirrored and turned copies)."""
     decision: Literal["threshold", "argmax"]
     """threshold: two classes or overlapping ones; argmax: three and more exclusive classes."""
 
 
-class WatchChoice(Choice, kw_only=True):
+class WatchChoice(Choice, frozen=True, kw_only=True):
     """How often training looks at itself."""
 
-    every_steps: int
+    every_steps: Count
     """Steps between checks for collapse on held-out crops."""
-    validations: int
+    validations: Count
     """Scorings of the validation part over the budget."""
 
 
-class Plan(Record, kw_only=True):
+class Plan(Record, frozen=True, kw_only=True):
     """Every decision of a run. Made by `rareseg plan`, editable, read by `train`."""
 
     audit_digest: str

@@ -4,7 +4,7 @@ from rareseg.records.audit import ConstantPredictor
 from rareseg.records.codec import Record
 
 
-class ClassScores(Record, kw_only=True):
+class ClassScores(Record, frozen=True, kw_only=True):
     """Scores of one class over all counted pixels; None = not measurable, the class is absent."""
 
     iou: float | None
@@ -20,7 +20,7 @@ class ClassScores(Record, kw_only=True):
     """F1 where a pixel within `relaxed_px` of the other map counts as hit (Mnih 2013)."""
 
 
-class MacroScores(Record, kw_only=True):
+class MacroScores(Record, frozen=True, kw_only=True):
     """Plain means over the classes that are present."""
 
     iou: float | None
@@ -32,13 +32,13 @@ class MacroScores(Record, kw_only=True):
     """How many classes the means run over."""
 
 
-class MicroScores(Record, kw_only=True):
+class MicroScores(Record, frozen=True, kw_only=True):
     """Over all pixels: dominated by the majority class, which is why it stands last."""
 
     accuracy: float
 
 
-class Report(Record, kw_only=True):
+class Report(Record, frozen=True, kw_only=True):
     """Scores of a run over a labelled folder."""
 
     run_digest: str

@@ -11,14 +11,14 @@ from rareseg.records.codec import Record
 Outcome = Literal["finished", "interrupted", "collapsed"]
 
 
-class PhotoStatistics(Record, kw_only=True):
+class PhotoStatistics(Record, frozen=True, kw_only=True):
     """What photos were scaled with, so that mapping does the same: (value - mean) / std per band."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
 
-class CollapseCheck(Record, kw_only=True):
+class CollapseCheck(Record, frozen=True, kw_only=True):
     """One look of the collapse watch at held-out pixels, for the class that is worst off."""
 
     step: int
@@ -36,7 +36,7 @@ class CollapseCheck(Record, kw_only=True):
     """Of looked-at pixels, those given to the class by argmax (0.5 for overlapping classes)."""
 
 
-class Validation(Record, kw_only=True):
+class Validation(Record, frozen=True, kw_only=True):
     """Scores of the validation part at one step."""
 
     step: int
@@ -50,7 +50,7 @@ class Validation(Record, kw_only=True):
     """What `best` is chosen by: mean of IoU and AP over the classes present (see network.loop)."""
 
 
-class Run(Record, kw_only=True):
+class Run(Record, frozen=True, kw_only=True):
     """One training: where it started, how it ended, and what scoring and mapping need."""
 
     audit_digest: str
@@ -72,3 +72,16 @@ class Run(Record, kw_only=True):
     validations: tuple[Validation, ...]
     checks: tuple[CollapseCheck, ...]
     versions: dict[str, str]
+
+
+class TrainingState(Record, frozen=True, kw_only=True):
+    """Where a training stands: kept beside its tensors so that --resume goes on from there."""
+
+    plan_digest: str
+    step: int
+    seconds: float
+    initial_loss: float
+    best_score: float
+    best_step: int
+    validations: tuple[Validation, ...]
+    checks: tuple[CollapseCheck, ...]

@@ -1,0 +1,82 @@
+"""Which files are rasters, told by their first bytes, and whether a PNG is whole."""
+
+from pathlib import Path
+
+from rareseg.errors import DataError, Problem, SettingError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+"""Endings of the files that count as rasters, in lower case."""
+OTHER_IMAGES = (".bmp", ".gif", ".jp2", ".webp", ".ppm", ".pgm", ".tga", ".heic", ".npy", ".img", ".vrt")
+"""Endings of images that are not read: said in an error rather than passed over."""
+
+WRITABLE = (".tif", ".tiff", ".png")
+"""Endings of the files that are written."""
+DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+"""Pixel types that are read."""
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\x00", "GTiff"),
+    (b"MM\x00*", "GTiff"),
+    (b"II+\x00", "GTiff"),
+    (b"MM\x00+", "GTiff"),
+)
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+
+
+def format_of(path: Path) -> str:
+    """Return GDAL's name of a raster's format: "PNG", "JPEG" or "GTiff", whatever the file's ending.
+
+    Raises:
+        DataError: if the file cannot be opened, is none of these, or is a PNG without its end.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(8)
+            stream.seek(0, 2)
+            stream.seek(max(0, stream.tell() - len(_PNG_END)))
+            tail = stream.read()
+    except OSError as error:
+        raise unusable(path, f"cannot be opened ({error.strerror})") from error
+    name = next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
+    if name is None:
+        raise unusable(path, "is no PNG, JPEG or TIFF by its first bytes" if head else "is empty")
+    # GDAL's fast path for whole PNGs fills what is missing with arbitrary memory and reports nothing.
+    if name == "PNG" and tail != _PNG_END and not _png_has_end(path):
+        raise unusable(path, "unreadable or truncated (the PNG stops before its IEND chunk)")
+    return name
+
+
+def check_writable(path: Path, bands: int, dtype: str) -> None:
+    """Check that a raster of `bands` bands of `dtype` can be written to `path`.
+
+    Raises:
+        SettingError: if the ending is not .tif, .tiff or .png, or PNG cannot hold these bands.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        message = (
+            f"{path}: rasters are written as {', '.join(WRITABLE)}, not as {path.suffix or 'no ending'}."
+        )
+        raise SettingError(message)
+    if suffix == ".png" and (dtype not in ("uint8", "uint16") or bands > 4):
+        message = f"{path}: PNG holds up to 4 bands of uint8 or uint16, not {bands} of {dtype}. Use .tif."
+        raise SettingError(message)
+
+
+def unusable(path: Path, reason: str) -> DataError:
+    """Return the error for one raster that cannot be used, naming the file and the reason."""
+    message = "Expected intact PNG, JPEG, TIFF or GeoTIFF rasters. Replace or remove this one:"
+    return DataError(message, [Problem(str(path), reason)])
+
+
+def _png_has_end(path: Path) -> bool:
+    """Walk the chunks: some writers leave bytes after the last one."""
+    with path.open("rb") as stream:
+        stream.seek(8)
+        while len(head := stream.read(8)) == 8:
+            if head[4:] == b"IEND":
+                return True
+            stream.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False

@@ -1,0 +1,89 @@
+"""Windows that cover an image, and weights that blend their results without seams."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rareseg.errors import SettingError
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels: its first row and column, its height and width."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+
+def check_inside(window: Window, height: int, width: int, where: str) -> None:
+    """Raise SettingError, naming `where`, if the window is empty or leaves the raster."""
+    fits = window.row >= 0 and window.col >= 0 and window.height > 0 and window.width > 0
+    if not fits or window.row + window.height > height or window.col + window.width > width:
+        message = f"{where}: {window} does not lie within the raster of {height} x {width} px."
+        raise SettingError(message)
+
+
+def grid(height: int, width: int, *, window: int, overlap: int) -> list[Window]:
+    """Return square windows of side `window` px that cover the image, row by row.
+
+    Neighbours share at least `overlap` px. The last window of a row or column is shifted inwards, so all are
+    of one size; along a side shorter than `window` there is one window of that side's length.
+
+    Raises:
+        SettingError: if a side is below 1 px, or not 0 <= overlap < window.
+    """
+    _check_sides(height, width)
+    if not 0 <= overlap < window:
+        message = f"overlap must be at least 0 and below the window of {window} px, got {overlap} px."
+        raise SettingError(message)
+    rows = _starts(height, window, window - overlap)
+    columns = _starts(width, window, window - overlap)
+    return [Window(row, col, min(window, height), min(window, width)) for row in rows for col in columns]
+
+
+def blocks(height: int, width: int, size: int) -> Iterator[Window]:
+    """Yield disjoint windows of at most `size` x `size` px that cover the image, row by row.
+
+    Raises:
+        SettingError: if a side or `size` is below 1 px.
+    """
+    _check_sides(height, width)
+    if size < 1:
+        message = f"block size must be at least 1 px, got {size}."
+        raise SettingError(message)
+    for row in range(0, height, size):
+        for col in range(0, width, size):
+            yield Window(row, col, min(size, height - row), min(size, width - col))
+
+
+def blend_weights(height: int, width: int) -> NDArray[np.float32]:
+    """Return weights (height, width) float32 in (0, 1] that fall to the borders as a Hann window does.
+
+    They are positive everywhere: sampled half a pixel inside the Hann window, with a floor of 1e-3 for very
+    large windows, so that a pixel covered by one window only still has weight.
+
+    Raises:
+        SettingError: if a side is below 1 px.
+    """
+    _check_sides(height, width)
+    weights: NDArray[np.float32] = np.outer(_hann(height), _hann(width)).astype(np.float32)
+    return np.maximum(weights, np.float32(1e-3))
+
+
+def _hann(length: int) -> NDArray[np.float64]:
+    weights: NDArray[np.float64] = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+    return weights
+
+
+def _starts(length: int, window: int, step: int) -> list[int]:
+    last = max(0, length - window)
+    return [*range(0, last, step), last]
+
+
+def _check_sides(height: int, width: int) -> None:
+    if height < 1 or width < 1:
+        message = f"height and width must be at least 1 px, got {height} x {width}."
+        raise SettingError(message)

@@ -1,0 +1,191 @@
+"""Decisions about training and mapping that follow from the data's size and the machine.
+
+Like remedies.imbalance: facts and what the user asked for in, a Choice with its reason out.
+"""
+
+from collections.abc import Sequence
+
+from rareseg.errors import SettingError
+from rareseg.records.audit import PartFacts
+from rareseg.records.dataset import Pair
+from rareseg.records.machine import Machine
+from rareseg.records.plan import (
+    AugmentationChoice,
+    BatchChoice,
+    BudgetChoice,
+    CropChoice,
+    InferenceChoice,
+    ModelChoice,
+    OptimizerChoice,
+    PrecisionChoice,
+    WatchChoice,
+)
+
+_CROP = 256
+_BATCH = 8
+_WINDOW = 512
+_MINUTES = 10.0
+_UPRIGHT = 0.1
+"""Share of the class entropy that the row explains, from which up is up."""
+
+
+def model_choice(bands: int, asked: str | None) -> ModelChoice:
+    """Choose the network, with the settings its name takes."""
+    name = asked or "compact_unet"
+    if name == "compact_unet":
+        return ModelChoice(
+            name=name,
+            width=32,
+            levels=3,
+            stem=2,
+            because=f"{bands} bands, no download: learns from scratch in minutes, also without a GPU",
+            reference="Ronneberger 2015, arXiv:1505.04597, on a space-to-depth stem; measured in DESIGN.md",
+        )
+    if name == "fcn32_vgg16":
+        return ModelChoice(
+            name=name,
+            pretrained=False,
+            frozen_encoder=False,
+            upsampling="matched",
+            because="asked for; its upsampling is mended (upsampling=original keeps the published one)",
+            reference="Long 2015, arXiv:1411.4038; Simonyan 2014, arXiv:1409.1556",
+        )
+    if name.startswith("smp:"):
+        return ModelChoice(
+            name=name,
+            encoder="resnet34",
+            pretrained=False,
+            because="asked for; resnet34 is the smallest encoder that most published results use",
+            reference="Iakubovskii 2019, segmentation_models.pytorch",
+        )
+    message = (
+        f"Unknown model {name!r}. Known: compact_unet, fcn32_vgg16, and smp:ARCHITECTURE, such as smp:unet."
+    )
+    raise SettingError(message)
+
+
+def optimizer_choice(model: ModelChoice, asked: str | None) -> OptimizerChoice:
+    """Choose optimizer, rates and schedule."""
+    from_scratch = model.name == "compact_unet"
+    name = asked or ("muon" if from_scratch else "adamw")
+    if name not in ("muon", "adamw"):
+        message = f"Unknown optimizer {name!r}. Known: adamw, muon."
+        raise SettingError(message)
+    if name == "muon":
+        return OptimizerChoice(
+            name="muon",
+            learning_rate=2e-3,
+            muon_learning_rate=0.02,
+            weight_decay=0.01,
+            clip_norm=1.0,
+            warmup=0.3,
+            ema_decay=0.995,
+            because="a network trained from scratch in minutes gets further in the same steps than with AdamW",
+            reference="Jordan 2024, Muon; Smith 2018, arXiv:1708.07120 (one-cycle); measured in DESIGN.md",
+        )
+    return OptimizerChoice(
+        name="adamw",
+        learning_rate=2e-3 if from_scratch else 5e-4,
+        weight_decay=0.01,
+        clip_norm=1.0,
+        warmup=0.3,
+        ema_decay=0.995,
+        because="the usual choice for encoders that may carry pretrained weights",
+        reference="Loshchilov 2019, arXiv:1711.05101; Smith 2018, arXiv:1708.07120 (one-cycle)",
+    )
+
+
+def crop_choice(pairs: Sequence[Pair]) -> CropChoice:
+    """Choose the side of the training crops."""
+    sides = sorted(min(pair.height, pair.width) for pair in pairs)
+    median = sides[len(sides) // 2]
+    size = max(32, min(_CROP, median // 32 * 32))
+    because = f"half of the images have a shorter side of at least {median} px"
+    return CropChoice(size=size, because=because, reference="measured in DESIGN.md")
+
+
+def batch_choice(machine: Machine) -> BatchChoice:
+    """Choose the number of crops per step."""
+    size = 2 * _BATCH if machine.accelerator == "cuda" else _BATCH
+    because = f"{machine.accelerator} with {machine.cores} threads: more steps teach more than larger batches"
+    return BatchChoice(size=size, because=because, reference="measured in DESIGN.md")
+
+
+def budget_choice(minutes: float | None, steps: int | None) -> BudgetChoice:
+    """Choose how long to train; at most one of `minutes` and `steps` may be given."""
+    if minutes is not None and steps is not None:
+        message = f"Give minutes or steps, not both; received {minutes} minutes and {steps} steps."
+        raise SettingError(message)
+    for name, value in (("minutes", minutes), ("steps", steps)):
+        if value is not None and value <= 0:
+            message = f"{name} must be above 0; received {value}."
+            raise SettingError(message)
+    if steps is not None:
+        return BudgetChoice(steps=steps, because="asked for", reference="", set_by="user")
+    if minutes is not None:
+        return BudgetChoice(minutes=minutes, because="asked for", reference="", set_by="user")
+    return BudgetChoice(minutes=_MINUTES, because="enough for a first map; no budget was given", reference="")
+
+
+def precision_choice(machine: Machine) -> PrecisionChoice:
+    """Choose the arithmetic of the forward pass."""
+    if machine.fast_bf16:
+        return PrecisionChoice(
+            name="bf16-mixed",
+            channels_last=True,
+            because=f"this {machine.accelerator} multiplies bfloat16 in hardware: about 3 times faster",
+            reference="measured in DESIGN.md",
+        )
+    return PrecisionChoice(
+        name="32-true",
+        channels_last=machine.accelerator != "mps",
+        because=f"this {machine.accelerator} has no bfloat16 in hardware",
+        reference="",
+    )
+
+
+def augmentation_choice(facts: PartFacts) -> AugmentationChoice:
+    """Choose what is varied: everything that aerial photos allow, unless the classes know up from down."""
+    explained = facts.row_dependence
+    if explained >= _UPRIGHT:
+        because = f"the row in the image explains {explained:.0%} of the class entropy: up is up, only mirror sideways"
+        mirror, turns = "horizontal", False
+    else:
+        because = f"the row explains only {explained:.1%} of the class entropy: seen from above, every turn is as likely"
+        mirror, turns = "both", True
+    return AugmentationChoice(
+        mirror="horizontal" if mirror == "horizontal" else "both",
+        quarter_turns=turns,
+        brightness=0.1,
+        contrast=0.1,
+        because=because,
+        reference="measured in DESIGN.md",
+    )
+
+
+def inference_choice(
+    model: ModelChoice, augmentation: AugmentationChoice, *, classes: int, overlapping: bool
+) -> InferenceChoice:
+    """Choose how whole images are mapped."""
+    views = 8 if augmentation.quarter_turns else 2
+    decision = "argmax" if classes > 2 and not overlapping else "threshold"
+    why = (
+        "several classes exclude one another"
+        if decision == "argmax"
+        else "the rare class needs its own threshold"
+    )
+    return InferenceChoice(
+        window=_WINDOW,
+        overlap=_WINDOW // 4,
+        views=8 if views == 8 else 2,
+        decision="argmax" if decision == "argmax" else "threshold",
+        because=f"{views} mirrored and turned views, as {model.name} was trained on them; {why}",
+        reference="measured in DESIGN.md",
+    )
+
+
+def watch_choice(budget: BudgetChoice) -> WatchChoice:
+    """Choose how often training looks at itself."""
+    every = 200 if budget.steps is None else max(1, min(200, budget.steps // 5))
+    because = "early enough to stop a lost run, seldom enough to cost next to nothing"
+    return WatchChoice(every_steps=every, validations=5, because=because, reference="")

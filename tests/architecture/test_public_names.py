@@ -1,0 +1,52 @@
+"""One list of public names; the same verbs in Python and on the command line."""
+
+import importlib
+import inspect
+from types import ModuleType
+
+import pytest
+
+import rareseg
+from rareseg import errors
+from rareseg.cli import main
+
+VERBS = {"audit", "plan", "train", "evaluate", "predict", "demo"}
+
+
+def test_every_public_name_can_be_imported():
+    for name in rareseg.__all__:
+        assert getattr(rareseg, name) is not None
+
+
+def test_public_names_are_sorted_and_listed():
+    assert rareseg.__all__ == sorted(rareseg.__all__)
+    assert set(rareseg.__all__) <= set(dir(rareseg))
+
+
+def test_every_error_is_public():
+    kinds = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)
+    }
+    assert kinds <= set(rareseg.__all__)
+
+
+def test_unknown_name_is_an_attribute_error_that_lists_the_known():
+    with pytest.raises(AttributeError, match="no attribute 'audits'.*audit"):
+        _ = rareseg.audits
+
+
+def test_verbs_are_the_commands_and_the_public_functions():
+    functions = {name for name in rareseg.__all__ if inspect.isfunction(getattr(rareseg, name))}
+    assert set(main.commands) == VERBS == functions
+
+
+def test_verbs_module_holds_the_verbs_and_no_others():
+    verbs = importlib.import_module("rareseg.verbs")
+    own = {name for name, value in vars(verbs).items() if getattr(value, "__module__", "") == verbs.__name__}
+    assert {name for name in own if not name.startswith("_")} == VERBS
+
+
+def test_modules_are_the_modules_themselves():
+    assert isinstance(rareseg.losses, ModuleType)
+    assert rareseg.losses.__name__ == "rareseg.network.losses"
+    assert rareseg.errors is errors

@@ -27,6 +27,7 @@ def _part(name: str, pixels: tuple[int, int]) -> audits.PartFacts:
         objects=(7, 11),
         width_histogram=((0,), (0,)),
         size_histogram=((0,), (0,)),
+        row_pixels=(tuple([pixels[0] // 8] * 8), tuple([pixels[1] // 8] * 8)),
         crop_holds=((9, 9, 0), (4, 8, 0)),
         crop_positions=(9, 9, 0),
         band_count=labelled,
@@ -63,6 +64,7 @@ def _part(name: str, pixels: tuple[int, int]) -> audits.PartFacts:
         counts=counts,
         classes=classes,
         constant_predictor=constant,
+        row_dependence=0.125,
         band_mean=(91.25, 95.5, 85.125),
         band_std=(40.0, 38.5, 37.25),
     )

@@ -48,16 +48,15 @@ def _imports(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in plain | named}
 
 
-def test_every_imported_package_is_declared():
+@pytest.mark.parametrize("folder", ["src/rareseg", "tests"])
+def test_every_imported_package_is_declared(folder: str):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [
-        *project["dependencies"],
-        *(line for extra in project["optional-dependencies"].values() for line in extra),
-    ]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["smp"], *(extras["dev"] if folder == "tests" else [])]
     declared = {re.split(r"[\[<>=~! ]", line)[0].lower().replace("-", "_") for line in lines}
-    declared |= {"cv2"} if "opencv_python_headless" in declared else set()
-    imported = set().union(*(_imports(path) for path in SOURCE.rglob("*.py")))
-    assert imported - set(sys.stdlib_module_names) - {"rareseg"} <= declared
+    own = {"rareseg", "tests", "cv2" if "opencv_python_headless" in declared else ""}
+    imported = set().union(*(_imports(path) for path in (ROOT / folder).rglob("*.py")))
+    assert imported - set(sys.stdlib_module_names) - own <= declared
 
 
 def test_dependencies_have_lower_bounds_only():

@@ -71,6 +71,7 @@ def test_audit_parts_photos_scenes_and_shares(pages):
 def test_audit_tells_what_does_not_count_and_what_to_beat(pages):
     text = " ".join(pages["audit"].split())
     assert "Not labelled: 1,234 px" in text
+    assert "The height in the image explains 12 % of the class entropy" in text
     assert "Without photo: 56,789 px, not counted; masks draw a class on 321 of them." in text
     assert "A map of background everywhere scores accuracy 0.961 and macro IoU 0.480" in text
     assert "a loss of 0.1711 nats per pixel" in text
@@ -88,6 +89,17 @@ def test_colours_and_bands_are_written_as_such(audit_record):
     assert _line(reading("rgb", 0x00FF7F), "■") == ["■", "#00ff7f", "road", "5"]
     assert "band 2" in reading("bands", 2)
     assert "as the TOML says" in reading("bands", 2)
+
+
+def test_a_reason_shared_by_several_values_is_told_once(audit_record):
+    ranges = tuple(
+        ValueRange(low=value, high=value, label=value, pixels=1, because="the folders say so")
+        for value in (0, 1)
+    )
+    reading = MaskReading(kind="indices", ranges=ranges, said_by="rule")
+    dataset = msgspec.structs.replace(audit_record.dataset, reading=reading)
+    text = _draw(audit_tables(msgspec.structs.replace(audit_record, dataset=dataset), 80))
+    assert text.count("the folders say so") == 1
 
 
 def test_plan_has_every_setting_with_its_reason_and_source(pages, plan_record):

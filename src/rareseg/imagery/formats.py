@@ -60,8 +60,9 @@ def check_writable(path: Path, bands: int, dtype: str) -> None:
             f"{path}: rasters are written as {', '.join(WRITABLE)}, not as {path.suffix or 'no ending'}."
         )
         raise SettingError(message)
-    if suffix == ".png" and (dtype not in ("uint8", "uint16") or bands > 4):
-        message = f"{path}: PNG holds up to 4 bands of uint8 or uint16, not {bands} of {dtype}. Use .tif."
+    if suffix == ".png" and (dtype not in ("uint8", "uint16") or bands not in (1, 3)):
+        # A second or fourth band of a PNG is alpha by definition.
+        message = f"{path}: PNG holds 1 or 3 bands of uint8 or uint16, not {bands} of {dtype}. Use .tif."
         raise SettingError(message)
 
 

@@ -99,11 +99,11 @@ def _numbered(stems: Sequence[str]) -> list[str] | None:
 
 
 def _step(offsets: Sequence[int]) -> int:
-    """Return the smallest distance between offsets if all are whole multiples of it, else 0."""
+    """Return the smallest distance between offsets if all but the last are whole multiples of it, else 0."""
     distinct = sorted(set(offsets))
     steps = [after - before for before, after in zip(distinct, distinct[1:], strict=False)]
-    least = min(steps, default=0)
     # The last crop of a row is often shifted inwards, so the largest offset need not fit.
+    least = min(steps[:-1] or steps, default=0)
     return least if least and all(offset % least == 0 for offset in distinct[:-1]) else 0
 
 

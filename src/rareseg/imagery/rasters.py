@@ -1,8 +1,7 @@
 """Rasters in and out: PNG, JPEG, TIFF and GeoTIFF, window by window. The only importer of rasterio.
 
-Reading is strict: a truncated or damaged file is an error that names it, never a grey strip.
-Only the four formats above are opened, whatever else the installed GDAL could read, because some of
-its formats (VRT and the like) refer to other files or run expressions.
+Reading is strict: a truncated or damaged file is an error that names it, never a grey strip. No other format
+is opened, whatever GDAL could read, because some (VRT and the like) refer to other files or run expressions.
 """
 
 import secrets
@@ -51,9 +50,9 @@ class Georeference:
         """Say how `other` differs, or None if no corner is further off than a tenth of a pixel."""
         if self.crs and other.crs and CRS.from_wkt(self.crs) != CRS.from_wkt(other.crs):
             return f"CRS {CRS.from_wkt(other.crs).to_string()} against {CRS.from_wkt(self.crs).to_string()}"
-        to_pixels = ~Affine(*self.transform) * Affine(*other.transform)
-        corners = ((0, 0), (0, height), (width, 0), (width, height))
-        shift = max(np.hypot(*np.subtract(to_pixels * corner, corner)) for corner in corners)
+        corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=np.float64).T
+        ours, theirs = (np.reshape((*one.transform, 0.0, 0.0, 1.0), (3, 3)) for one in (self, other))
+        shift = float(np.hypot(*(np.linalg.solve(ours, theirs @ corners) - corners)[:2]).max())
         return None if shift <= 0.1 else f"transform shifted by up to {shift:.4g} px"
 
 
@@ -90,8 +89,8 @@ def describe(path: Path) -> RasterInfo:
         alpha = source.colorinterp[-1] == ColorInterp.alpha and source.count > 1
         colours = _colour_table(source)
         palette = {value: colour[:3] for value, colour in colours.items()} if colours else None
-        located = source.crs is not None or not source.transform.is_identity
         wkt = source.crs.to_wkt() if source.crs is not None else None
+        located = wkt is not None or not source.transform.is_identity
         reference = Georeference(wkt, tuple(source.transform)[:6]) if located else None
         return RasterInfo(path, source.height, source.width, source.count - int(alpha),
                           source.dtypes[0], alpha, palette, source.nodata, reference)  # fmt: skip
@@ -161,16 +160,15 @@ class RasterWriter:
         with RasterWriter(path, height=h, width=w, bands=1, dtype="uint8") as writer:
             writer.write(Window(0, 0, 256, 256), pixels)
 
-    TIFF is tiled, compressed without loss, and BigTIFF if needed; memory stays bounded. PNG (up to 4 bands of
-    uint8 or uint16) is collected in a temporary TIFF, since it cannot be written in pieces. Leaving the block
-    by an error removes what was written.
+    TIFF is tiled, compressed without loss, and BigTIFF if needed; memory stays bounded. PNG is collected in a
+    temporary TIFF, since it cannot be written in pieces. Leaving the block by an error removes everything.
     """
 
     def __init__(self, path: Path, *, height: int, width: int, bands: int, dtype: str,
                  georeference: Georeference | None = None, nodata: float | None = None,
                  palette: dict[int, tuple[int, int, int]] | None = None,
                  overwrite: bool = False) -> None:  # fmt: skip
-        """Check the settings; nothing is created before the `with` block is entered.
+        """Check the settings; nothing is created before the `with` block.
 
         Raises:
             SettingError: if the ending is not .tif, .tiff or .png, or PNG cannot hold these bands.

@@ -62,20 +62,21 @@ def blocks(height: int, width: int, size: int) -> Iterator[Window]:
 def blend_weights(height: int, width: int) -> NDArray[np.float32]:
     """Return weights (height, width) float32 in (0, 1] that fall to the borders as a Hann window does.
 
-    They are positive everywhere: sampled half a pixel inside the Hann window, with a floor of 1e-3 for very
-    large windows, so that a pixel covered by one window only still has weight.
+    They are positive everywhere: sampled half a pixel inside the Hann window, with a floor of 1e-3 along each
+    side, so that a pixel covered by one window only still has weight. (A floor of the product would level the
+    weights along the image's border, and seams would show there.)
 
     Raises:
         SettingError: if a side is below 1 px.
     """
     _check_sides(height, width)
     weights: NDArray[np.float32] = np.outer(_hann(height), _hann(width)).astype(np.float32)
-    return np.maximum(weights, np.float32(1e-3))
+    return weights
 
 
 def _hann(length: int) -> NDArray[np.float64]:
     weights: NDArray[np.float64] = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
-    return weights
+    return np.maximum(weights, 1e-3)
 
 
 def _starts(length: int, window: int, step: int) -> list[int]:

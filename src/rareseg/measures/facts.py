@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from rareseg.measures.baseline import constant_predictor
+from rareseg.measures.orientation import row_dependence
 from rareseg.measures.regions import WIDTH_BINS
 from rareseg.records.audit import CROP_SIZES, ClassFacts, Counts, PartFacts
 from rareseg.records.dataset import Dataset, PartName
@@ -29,6 +30,7 @@ def part_facts(
         constant_predictor=constant_predictor(
             counts.pixels, counts.labelled, classes, overlapping=overlapping
         ),
+        row_dependence=row_dependence(counts.row_pixels),
         band_mean=mean,
         band_std=std,
     )

@@ -6,7 +6,7 @@ widths and crop positions are measured inside each window, so a region cut by a 
 once on either side.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rareseg.errors import DataError, SettingError
 from rareseg.measures.histogram import histogram
+from rareseg.measures.orientation import ROW_BANDS, row_pixels
 from rareseg.measures.regions import (
     SIZE_BINS,
     WIDTH_BINS,
@@ -50,6 +51,7 @@ def empty(classes: int, bands: int) -> Counts:
         objects=zeros,
         width_histogram=((0,) * WIDTH_BINS,) * classes,
         size_histogram=((0,) * SIZE_BINS,) * classes,
+        row_pixels=((0,) * ROW_BANDS,) * classes,
         crop_holds=((0,) * len(CROP_SIZES),) * classes,
         crop_positions=(0,) * len(CROP_SIZES),
         band_count=0,
@@ -87,6 +89,7 @@ def tally(
     *,
     classes: int,
     overlapping: bool,
+    rows: tuple[int, int] | None = None,
 ) -> Counts:
     """Count one image, or one window of it.
 
@@ -97,37 +100,36 @@ def tally(
             the band sums.
         classes: number of classes; at most 7 if overlapping.
         overlapping: whether a pixel may belong to several classes.
+        rows: of a window, its first row in the image and the image's height; None for whole images.
 
     Raises:
         SettingError: if the shapes do not fit together, or there are too many overlapping classes.
         DataError: if a label is neither a class nor void.
     """
     _check_shapes(labels, has_photo, photo, classes, overlapping)
-    everywhere = histogram(labels, 256)
-    with_photo = everywhere if has_photo.all() else histogram(labels, 256, has_photo)
-    _check_values(everywhere, classes, overlapping)
-    without = everywhere - with_photo
-    void, labelled = int(with_photo[VOID]), int(with_photo[:VOID].sum())
+    by_label = histogram(labels, 256)
+    _check_values(by_label, classes, overlapping)
+    with_photo = by_label if has_photo.all() else histogram(labels, 256, has_photo)
+    without = by_label - with_photo
     pixels = _class_pixels(with_photo, classes, overlapping)
     seen = np.where(has_photo, labels, np.uint8(VOID))
-    shapes = [_shape(seen, k, overlapping) if pixels[k] else _absent() for k in range(classes)]
-    sums = _band_sums(photo, has_photo)
+    top, height = rows or (0, labels.shape[0])
+    shapes = [_shape(seen, k, overlapping, top, height) if pixels[k] else _ABSENT for k in range(classes)]
     return Counts(
         images=1,
         pixels=pixels,
         images_with=tuple(int(count > 0) for count in pixels),
-        labelled=labelled,
-        void=void,
+        labelled=int(with_photo[:VOID].sum()),
+        void=int(with_photo[VOID]),
         nodata=int(without.sum()),
         nodata_labelled=int(without[1:VOID].sum()),
-        objects=tuple(sum(shape[0]) for shape in shapes),
-        size_histogram=tuple(shape[0] for shape in shapes),
-        width_histogram=tuple(shape[1] for shape in shapes),
-        crop_holds=tuple(shape[2] for shape in shapes),
+        objects=tuple(sum(shape.sizes) for shape in shapes),
+        size_histogram=tuple(shape.sizes for shape in shapes),
+        width_histogram=tuple(shape.widths for shape in shapes),
+        row_pixels=tuple(shape.rows for shape in shapes),
+        crop_holds=tuple(shape.crops for shape in shapes),
         crop_positions=tuple(crop_positions((labels.shape[0], labels.shape[1]), side) for side in CROP_SIZES),
-        band_count=sums[0],
-        band_sum=sums[1],
-        band_sum_squares=sums[2],
+        **_band_sums(photo, has_photo),
     )
 
 
@@ -138,22 +140,28 @@ def members(labels: NDArray[np.uint8], index: int, *, overlapping: bool) -> NDAr
     return np.asarray(((labels & np.uint8(1 << index)) != 0) & (labels != VOID))
 
 
-_Shape = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+class _Shape(NamedTuple):
+    """One class in one window: its size and width histograms, its rows, and the crops that hold it."""
+
+    sizes: tuple[int, ...]
+    widths: tuple[int, ...]
+    rows: tuple[int, ...]
+    crops: tuple[int, ...]
 
 
-def _shape(seen: NDArray[np.uint8], index: int, overlapping: bool) -> _Shape:
-    """Return one class's size histogram, width histogram and crops that hold it."""
+_ABSENT = _Shape((0,) * SIZE_BINS, (0,) * WIDTH_BINS, (0,) * ROW_BANDS, (0,) * len(CROP_SIZES))
+
+
+def _shape(seen: NDArray[np.uint8], index: int, overlapping: bool, top: int, height: int) -> _Shape:
     mask = members(seen, index, overlapping=overlapping)
     blocks = presence(mask)
     box = np.ascontiguousarray(mask[bounding_box(mask)])
-    sizes = size_histogram(region_areas(box))
-    widths = width_histogram(ridge_widths(box))
-    holds = tuple(crops_holding(blocks, side) for side in CROP_SIZES)
-    return tuple(sizes.tolist()), tuple(widths.tolist()), holds
-
-
-def _absent() -> _Shape:
-    return (0,) * SIZE_BINS, (0,) * WIDTH_BINS, (0,) * len(CROP_SIZES)
+    return _Shape(
+        sizes=tuple(size_histogram(region_areas(box)).tolist()),
+        widths=tuple(width_histogram(ridge_widths(box)).tolist()),
+        rows=row_pixels(mask, top=top, image_height=height),
+        crops=tuple(crops_holding(blocks, side) for side in CROP_SIZES),
+    )
 
 
 def _class_pixels(by_label: NDArray[np.int64], classes: int, overlapping: bool) -> tuple[int, ...]:
@@ -163,16 +171,15 @@ def _class_pixels(by_label: NDArray[np.int64], classes: int, overlapping: bool) 
     return tuple(int(by_label[:VOID][(values >> k) & 1 == 1].sum()) for k in range(classes))
 
 
-def _band_sums(
-    photo: NDArray[Any], has_photo: NDArray[np.bool_]
-) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
-    """Return the pixels summed, and per band the sum and the sum of squares."""
+def _band_sums(photo: NDArray[Any], has_photo: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the fields of Counts about the bands: pixels summed, sums and sums of squares."""
     if photo.dtype in (np.uint8, np.uint16):
         values = np.arange(np.iinfo(photo.dtype).max + 1, dtype=np.int64)
         counts = [histogram(band, values.size, has_photo) for band in photo]
         sums = tuple(float(count @ values) for count in counts)
         squares = tuple(float(count @ values**2) for count in counts)
-        return int(np.count_nonzero(has_photo)), sums, squares
+        number = int(np.count_nonzero(has_photo))
+        return {"band_count": number, "band_sum": sums, "band_sum_squares": squares}
     flat, valid = photo.reshape(len(photo), -1), has_photo.ravel()
     number, total, total_squares = 0, np.zeros(len(photo)), np.zeros(len(photo))
     for start in range(0, valid.size, _CHUNK):
@@ -181,7 +188,8 @@ def _band_sums(
         number += part.shape[1]
         total += part.sum(axis=1)
         total_squares += np.square(part).sum(axis=1)
-    return number, tuple(total.tolist()), tuple(total_squares.tolist())
+    sums, squares = tuple(total.tolist()), tuple(total_squares.tolist())
+    return {"band_count": number, "band_sum": sums, "band_sum_squares": squares}
 
 
 def _sum(a: Any, b: Any) -> Any:

@@ -140,7 +140,7 @@ def _backward(course: Course, trainee: Trainee, fabric: Fabric, batch: Batch) ->
     loss = course.loss(logits, batch.labels.to(fabric.device))
     fabric.backward(loss)
     norm = nn.utils.clip_grad_norm_(trainee.model.parameters(), course.plan.optimizer.clip_norm)
-    value = float(loss)
+    value = float(loss.detach())
     if not math.isfinite(value) or not math.isfinite(float(norm)):
         rate = course.plan.optimizer.learning_rate
         message = (

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from rareseg.errors import SettingError
+from rareseg.network.models.priors import last_layer
 from rareseg.records.plan import OptimizerChoice
 
 _START = 0.04
@@ -44,7 +45,7 @@ class Stepper:
             raise SettingError(message)
         self._choice = choice
         trainable = [weight for weight in model.parameters() if weight.requires_grad]
-        in_head = {id(weight) for weight in model.get_submodule("head").parameters()}
+        in_head = {id(weight) for weight in last_layer(model).parameters()}
         matrices = [weight for weight in trainable if weight.ndim >= 2 and id(weight) not in in_head]
         self._matrices = matrices if choice.name == "muon" else []
         self._last = [_shares_memory_channels_last(weight.data) for weight in self._matrices]

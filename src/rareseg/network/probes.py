@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rareseg.measures.collapse import skill
+from rareseg.measures.collapse import margin
 from rareseg.measures.curves import ScoreHistogram
 from rareseg.network.batches import Batch
 from rareseg.network.forward import autocast, to_probabilities
@@ -53,9 +53,9 @@ class CollapseWatch:
         prevalences = [pixels / total for pixels in curve.pixels]
         majority = int(np.argmax(self._plan.initialisation.prior))
         rare = [label for label in range(len(precisions)) if self._plan.overlapping or label != majority]
-        worst = min(rare, key=lambda label: _skill(precisions[label], prevalences[label]))
+        worst = min(rare, key=lambda label: margin(precisions[label], prevalences[label]))
         rest = 0.0 if self._plan.overlapping else logits[majority]
-        margin = (logits[worst] - rest)[counted]
+        difference = (logits[worst] - rest)[counted]
         average = precisions[worst]
         prevalence = prevalences[worst]
         return CollapseCheck(
@@ -64,7 +64,7 @@ class CollapseWatch:
             average_precision=average,
             prevalence=prevalence,
             lift=None if average is None or not prevalence else average / prevalence,
-            spatial_deviation=float(margin.std()) if margin.size else 0.0,
+            spatial_deviation=float(difference.std()) if difference.size else 0.0,
             dead_share=units.dead_share(),
             predicted_share=self._predicted_share(logits[:, counted], worst),
         )
@@ -88,11 +88,6 @@ class CollapseWatch:
         odds = to_log_odds(to_probabilities(logits, overlapping=self._plan.overlapping).numpy())
         classes = logits.shape[1]
         return odds.swapaxes(0, 1).reshape(classes, -1), logits.numpy().swapaxes(0, 1).reshape(classes, -1)
-
-
-def _skill(average_precision: float | None, prevalence: float) -> float:
-    """Return the skill; a class that cannot be measured counts as perfect, so that another one is named."""
-    return 1.0 if average_precision is None or prevalence >= 1 else skill(average_precision, prevalence)
 
 
 @final

@@ -33,6 +33,8 @@ class Counts(Record, frozen=True, kw_only=True):
     """Per class, ridge pixels of width 1, 2, ... px; the last bin holds all that is wider."""
     size_histogram: tuple[tuple[int, ...], ...]
     """Per class, objects of 1, 2, 4, ... px area (bin b holds 2^(b/2) <= area < 2^((b+1)/2))."""
+    row_pixels: tuple[tuple[int, ...], ...]
+    """Per class, pixels in each of 8 bands of equal height, from the top of the image to its bottom."""
     crop_holds: tuple[tuple[int, ...], ...]
     """Per class and crop size of CROP_SIZES: crop positions that hold at least one pixel of the class."""
     crop_positions: tuple[int, ...]
@@ -77,6 +79,8 @@ class PartFacts(Record, frozen=True, kw_only=True):
     counts: Counts
     classes: tuple[ClassFacts, ...]
     constant_predictor: ConstantPredictor
+    row_dependence: float
+    """Share of the class entropy that the band of rows explains, 0..1: near 0 where no direction is up."""
     band_mean: tuple[float, ...]
     """Raw units of the file."""
     band_std: tuple[float, ...]

@@ -39,10 +39,12 @@ def _title(audit: Audit) -> RenderableType:
 
 def _reading(data: Dataset) -> RenderableType:
     headings = [("mask value", "left"), ("class", "left"), ("pixels", "right"), ("because", "left")]
-    rows = [
-        (_raw(data, held), _label(data, held.label), spell_count(held.pixels), held.because)
-        for held in data.reading.ranges
-    ]
+    rows, told = [], ""
+    for held in data.reading.ranges:
+        # A reason that holds for several rows stands in the first of them.
+        because = "" if held.because == told else held.because
+        told = held.because
+        rows.append((_raw(data, held), _label(data, held.label), spell_count(held.pixels), because))
     said = "as the TOML says" if data.reading.said_by == "user" else "decided over the whole set"
     return section(f"How the masks are read: {_KINDS[data.reading.kind]}, {said}", table(headings, rows))
 
@@ -90,11 +92,13 @@ def _classes(facts: PartFacts, width: int) -> RenderableType:
     chance = f"chance in % that a random crop of {sizes} px holds the class"
     legend = f"width, size: medians over objects; crop: {chance}"
     drawn = table(headings, rows, tight=is_narrow(width))
-    return section("Classes, all parts", drawn, remark(legend), *_uncounted(facts))
+    return section("Classes, all parts", drawn, remark(legend), *_beside(facts))
 
 
-def _uncounted(facts: PartFacts) -> Iterator[Text]:
+def _beside(facts: PartFacts) -> Iterator[Text]:
     counts = facts.counts
+    rows = f"{spell_chance(facts.row_dependence)} %"
+    yield Text(f"The height in the image explains {rows} of the class entropy (0 %: no direction is up).")
     if counts.void:
         yield Text(f"Not labelled: {spell_count(counts.void)} px, not counted.")
     if counts.nodata:

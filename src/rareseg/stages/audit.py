@@ -76,7 +76,8 @@ def _of(part: str, dataset: Dataset, counts: list[Counts]) -> list[Counts]:
 
 def _count(root: Path, dataset: Dataset, window: int, progress: Progress) -> list[Counts]:
     """Return the counts of each pair, in their order."""
-    counts, problems = [], []
+    counts: list[Counts] = []
+    problems: list[Problem] = []
     threads = min(_THREADS, os.cpu_count() or 1)
     with (
         ThreadPoolExecutor(threads) as pool,
@@ -115,6 +116,7 @@ def _count_window(root: Path, dataset: Dataset, pair: Pair, window: Window) -> C
         sample.photo,
         classes=len(dataset.classes),
         overlapping=dataset.overlapping,
+        rows=(window.row, pair.height),
     )
 
 

@@ -28,7 +28,9 @@ PLAIN = {
 
 def main() -> None:
     """Parse, run every split, print one table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=5.0)
@@ -39,7 +41,9 @@ def main() -> None:
     given = parser.parse_args()
     settings = (PLAIN if given.plain else {}) | dict(pair.split("=", 1) for pair in given.set)
     rows = [_one(given, seed, settings) for seed in given.seeds]
-    print(f"{'split':>6} {'class':>12} {'IoU':>7} {'AP':>7} {'F1':>7} {'F1 3px':>7} {'threshold':>9} {'macro IoU':>9}")
+    print(
+        f"{'split':>6} {'class':>12} {'IoU':>7} {'AP':>7} {'F1':>7} {'F1 3px':>7} {'threshold':>9} {'macro IoU':>9}"
+    )
     for seed, report in zip(given.seeds, rows, strict=True):
         for name, scores in report.classes.items():
             print(_row(str(seed), name, scores, report.macro.iou))
@@ -61,8 +65,13 @@ def _one(given: argparse.Namespace, seed: int, settings: dict[str, str]) -> rare
     run = rareseg.train(
         toml, output=folder / "run", minutes=given.minutes, settings=settings, overwrite=True, progress=shown
     )
-    print(f"split {seed}: {run.outcome}, {run.steps} steps in {run.seconds:.0f} s. {run.reason}", file=sys.stderr)
-    return rareseg.evaluate(folder / "run", toml, output=folder / "report.json", overwrite=True, progress=shown)
+    print(
+        f"split {seed}: {run.outcome}, {run.steps} steps in {run.seconds:.0f} s. {run.reason}",
+        file=sys.stderr,
+    )
+    return rareseg.evaluate(
+        folder / "run", toml, output=folder / "report.json", overwrite=True, progress=shown
+    )
 
 
 def _folder(data: Path, names: tuple[str, ...]) -> Path:
@@ -72,7 +81,7 @@ def _folder(data: Path, names: tuple[str, ...]) -> Path:
 def _row(split: str, name: str, scores: object, macro: float | None) -> str:
     fields = ("iou", "average_precision", "f1", "relaxed_f1")
     cells = " ".join(_cell(getattr(scores, field)) for field in fields)
-    return f"{split:>6} {name:>12} {cells} {_cell(getattr(scores, 'threshold'), 9)} {_cell(macro, 9)}"
+    return f"{split:>6} {name:>12} {cells} {_cell(scores.threshold, 9)} {_cell(macro, 9)}"
 
 
 def _cell(value: float | None, width: int = 7) -> str:

@@ -28,9 +28,13 @@ BATCH = 8
 
 def main() -> None:
     """Make the scenes, train both ways, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=4.0, help="budget of each recipe")
-    parser.add_argument("-o", "--output", type=Path, help="folder for scenes and run [default: a temporary one]")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="folder for scenes and run [default: a temporary one]"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.output or Path(temporary)
@@ -40,7 +44,12 @@ def main() -> None:
         print(f"class shares: {shares} (the page: 62.93 / 25.46 / 11.61 %)")
         page = page_recipe(data, audit, given.minutes)
         run = rareseg.train(
-            data, output=folder / "run", audit=audit, minutes=given.minutes, overwrite=True, progress=on_stderr()
+            data,
+            output=folder / "run",
+            audit=audit,
+            minutes=given.minutes,
+            overwrite=True,
+            progress=on_stderr(),
         )
         report = rareseg.evaluate(folder / "run", data)
     ours = [scores.iou for scores in report.classes.values()]

@@ -111,7 +111,9 @@ def train(
     folder = Path(output)
     asked = minutes is not None or steps is not None or bool(settings)
     if resume:
-        return _resume(Path(data), folder, refused=asked or plan is not None or audit is not None, progress=progress)
+        return _resume(
+            Path(data), folder, refused=asked or plan is not None or audit is not None, progress=progress
+        )
     if audit is None:
         audited = audit_data(Path(data), progress=progress or Silent())
         root, facts = audited.root, audited.audit
@@ -196,8 +198,12 @@ def demo(
     folder = Path(output)
     if folder.is_dir() and any(folder.iterdir()):
         codec.refuse_existing(folder, overwrite=overwrite)
-    data = scenes.write_roads(folder / "scenes", count=28, size=384, road_share=0.04, seed=1, overwrite=overwrite)
-    photo = scenes.write_photo(folder / "new_scene.png", seed=1001, size=1024, road_share=0.04, overwrite=overwrite)
+    data = scenes.write_roads(
+        folder / "scenes", count=28, size=384, road_share=0.04, seed=1, overwrite=overwrite
+    )
+    photo = scenes.write_photo(
+        folder / "new_scene.png", seed=1001, size=1024, road_share=0.04, overwrite=overwrite
+    )
     report = folder / "report.json"
     shown = progress or Silent()
     run = train(data, output=folder / "run", minutes=_DEMO_MINUTES, overwrite=overwrite, progress=shown)

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from rareseg.errors import DataError, LayoutError, MaskReadingError, RecordError, SplitError
+from rareseg.imagery import datasets
 from rareseg.imagery.datasets import discover
 from rareseg.imagery.samples import read_sample
+from rareseg.imagery.splits import split
 from rareseg.records.dataset import VOID
 
 
@@ -104,6 +106,24 @@ def test_no_data_is_found_and_taken_out_of_the_balance(tmp_path, scenes):
     assert (sample.counted[:40] == VOID).all()
     assert (sample.labels[:40] == 1).any()
     assert (sample.counted[40:] != VOID).all()
+
+
+def test_labels_over_no_data_do_not_count_for_the_balance(tmp_path, scenes, monkeypatch):
+    def edit(photo, mask):
+        photo[:, :40] = 255
+        mask[:] = 0
+        mask[:, :, 5] = 255
+
+    seen = []
+
+    def listen(candidates, *rest):
+        seen.extend(candidates)
+        return split(candidates, *rest)
+
+    monkeypatch.setattr(datasets, "split", listen)
+    scenes(edit=edit)
+    discover(tmp_path)
+    assert {candidate.pixels for candidate in seen} == {(24 * 63, 24)}
 
 
 def test_all_that_is_wrong_is_listed_in_one_error(tmp_path, scenes, save):

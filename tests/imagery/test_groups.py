@@ -32,6 +32,7 @@ def test_crops_of_one_scene_are_evident(stems, groups):
         ["satImage_001", "satImage_002", "satImage_003"],
         ["0001TP_006690", "0001TP_006750"],
         ["tile_12_34", "tile_12_35", "tile_13_34"],
+        ["run_100_250", "run_133_390", "run_170_540"],
         ["scan_2019_100", "scan_2019_100b"],
         ["austin1", "austin2", "vienna1"],
         ["proxy3", "taxx9"],

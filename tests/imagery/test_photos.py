@@ -141,6 +141,18 @@ def test_compression_noise_in_the_fill_turns_tolerance_on(random):
     )
 
 
+def test_a_fill_that_is_nowhere_exact_is_photo(random):
+    photo, raw = textured(random), np.zeros((200, 240), dtype=int)
+    photo[:, :100] = random.integers(252, 255, (3, 100, 240))
+    assert found(photo, raw, values=(255,)).values == ()
+
+
+def test_black_no_data_in_a_dark_photo_is_no_data(random):
+    photo, raw = textured(random, low=3, high=50), (random.random((200, 240)) < 0.04).astype(int)
+    photo[:, :60] = 0
+    assert found(photo, raw).values == (0,)
+
+
 def test_an_over_exposed_sky_is_photo(random):
     photo, raw = textured(random), np.zeros((200, 240), dtype=int)
     ramp = np.clip(255 + 60 - np.arange(200) * 0.9, 30, 255).astype("uint8")

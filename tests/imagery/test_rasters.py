@@ -136,6 +136,13 @@ def test_a_palette_is_expanded_for_photos_and_kept_for_masks(save):
     np.testing.assert_array_equal(read(path)[0][:, 1, 0], [10, 20, 30])
 
 
+def test_transparent_palette_entries_are_not_valid(save):
+    indices = np.array([[[0, 1], [2, 1]]], dtype="uint8")
+    colours = {0: (9, 9, 9, 0), 1: (255, 0, 0, 255), 2: (10, 20, 30, 0)}
+    _, valid = read(save("a.png", indices, palette=colours))
+    np.testing.assert_array_equal(valid, indices[0] == 1)
+
+
 def test_float_masks_hold_whole_numbers_or_are_refused(save):
     assert read_values(save("a.tif", np.full((1, 4, 4), 3, dtype="float32"))).dtype == np.int64
     path = save("b.tif", np.full((1, 4, 4), 0.5, dtype="float32"))

@@ -24,6 +24,7 @@ def a_dataset(pair, nodata, kind="two_level", overlapping=False):
 def pair(save, random):
     photo = random.integers(10, 200, (3, 150, 160)).astype("uint8")
     photo[:, 90:, :70] = 255
+    photo[:, 20:45, 100:125] = 255  # smaller than the square: photo, also for windows that cut through it
     mask = np.zeros((1, 150, 160), dtype="uint8")
     mask[:, :, 50:55], mask[:, :4] = 255, 9
     save("images/a.png", photo)
@@ -49,6 +50,7 @@ def test_windows_equal_the_part_of_the_whole(tmp_path, pair):
         Window(0, 0, 40, 50),
         Window(80, 60, 30, 20),
         Window(110, 100, 40, 60),
+        Window(30, 110, 60, 50),
         Window(0, 0, 150, 160),
     ):
         part = read_sample(tmp_path, dataset, pair, window)

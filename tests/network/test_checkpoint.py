@@ -30,7 +30,9 @@ def _full_disk(*_args: object) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"best\.safetensors: expected a safetensors file, but there is none"):
+    with pytest.raises(
+        WeightsError, match=r"best\.safetensors: expected a safetensors file, but there is none"
+    ):
         load_tensors(tmp_path / "best.safetensors")
 
 

@@ -92,9 +92,7 @@ def test_missing_photo_is_filled_with_the_mean_and_reported(plan, statistics):
     has_photo = np.zeros((64, 64), bool)
     has_photo[:, 32:] = True
     photo[:, :, 32:] = 1.0
-    blocks = list(
-        mapper(Pointwise(), plan, statistics).map_blocks(lambda w: (photo, has_photo), 64, 64)
-    )
+    blocks = list(mapper(Pointwise(), plan, statistics).map_blocks(lambda w: (photo, has_photo), 64, 64))
     assert [block.window for block in blocks] == [Window(0, 0, 64, 64)]
     np.testing.assert_array_equal(blocks[0].has_photo, has_photo)
     np.testing.assert_allclose(blocks[0].probabilities[:, :, :32], 0.5)

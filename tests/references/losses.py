@@ -1,4 +1,4 @@
-"""The losses again, in float64 NumPy and as literally as the papers write them: slow, and independent of torch.
+"""The losses again, in float64 NumPy, as literally as the papers write them: slow, and without torch.
 
 Logits (batch, classes, rows, cols); labels (batch, rows, cols); 255 is not counted.
 """

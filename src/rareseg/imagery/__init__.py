@@ -1,0 +1,1 @@
+"""PIXELS IN AND OUT: rasters, mask readings, pairs, splits, tiles, maps."""

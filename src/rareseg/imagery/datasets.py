@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rareseg.errors import DataError, MaskReadingError, Problem
-from rareseg.imagery.groups import twins
+from rareseg.imagery.groups import evident_groups, twins
 from rareseg.imagery.labels import MaskCounts, decide_reading
 from rareseg.imagery.layouts import Layout, recognise
 from rareseg.imagery.pairs import THREADS, Match, Matches, check_heads, match, relative
@@ -18,12 +18,16 @@ from rareseg.progress import Progress, Silent
 from rareseg.records.dataset import PARTS, VOID, Dataset, MaskReading, NoData, Pair
 
 
-def discover(data: Path, progress: Progress | None = None) -> tuple[Path, Dataset]:
+def discover(
+    data: Path, progress: Progress | None = None, *, like: Dataset | None = None
+) -> tuple[Path, Dataset]:
     """Find the pairs, read all of them once, and decide how they are read and parted.
 
     Args:
         data: a folder that follows a known layout, or a TOML that holds a DataSpec.
         progress: who is told how far it is.
+        like: a Dataset to be read alike, for scoring: its mask reading and no-data hold wherever they fit, and
+            pairs without a ready-made part are all "test", so that a single image will do.
 
     Returns:
         The folder that the Dataset's paths are relative to, and the Dataset, pairs sorted by part, then name.
@@ -41,11 +45,13 @@ def discover(data: Path, progress: Progress | None = None) -> tuple[Path, Datase
     heads, problems = check_heads(matches.pairs, layout.root)
     problems = [*matches.problems, *problems]
     surveys = _survey_all(heads, layout, problems, show)
-    classes, reading, pixels = _read_masks(surveys, layout, problems)
+    classes, reading, pixels = _read_masks(surveys, layout, problems, like)
     nodata = _nodata(surveys, layout, classes, reading)
+    if like is not None and not nodata.values:
+        nodata = like.nodata
     for pair in pixels:
         _leave_out(pixels[pair], surveys[pair], nodata, reading)
-    parted = _part(pixels, layout, classes)
+    parted = _all_test(pixels) if like is not None else _part(pixels, layout, classes)
     for note in (*layout.left_out, *_endings_said(matches)):
         show.say(note)
     head = next(iter(heads.values()))
@@ -83,12 +89,13 @@ def _survey_all(
 
 
 def _read_masks(
-    surveys: dict[Match, Survey], layout: Layout, problems: list[Problem]
+    surveys: dict[Match, Survey], layout: Layout, problems: list[Problem], like: Dataset | None
 ) -> tuple[tuple[str, ...], MaskReading, dict[Match, list[int]]]:
     """Decide the reading, count each pair's pixels per class, and raise what is wrong with any file."""
     decided = None
     try:
-        decided = decide_reading([found.mask for found in surveys.values()], layout.spec, layout.name)
+        masks = [found.mask for found in surveys.values()]
+        decided = _as_before(masks, layout, like) or decide_reading(masks, layout.spec, layout.name)
     except MaskReadingError:
         # Damaged or missing files may be why it cannot be decided: they come first.
         if not problems:
@@ -105,6 +112,38 @@ def _read_masks(
     if problems:
         raise _unusable_files(problems)
     return classes, reading, pixels
+
+
+def _as_before(
+    masks: Sequence[MaskCounts], layout: Layout, like: Dataset | None
+) -> tuple[tuple[str, ...], MaskReading] | None:
+    """Return the classes and reading of `like` if these masks hold nothing that it does not know."""
+    if like is None or layout.spec.classes or layout.spec.void:
+        return None
+    if like.overlapping != layout.spec.overlapping or (like.reading.kind == "palette") != (
+        masks[0].palette is not None
+    ):
+        return None
+    for mask in masks:
+        if like.reading.kind == "bands":
+            known = mask.bands == max(entry.high for entry in like.reading.ranges)
+        else:
+            known = all(_known(raw, mask.bands, like.reading) for raw in mask.counts)
+        if not known:
+            return None
+    return like.classes, like.reading
+
+
+def _known(raw: int, bands: int, reading: MaskReading) -> bool:
+    value = raw & 0xFF if bands == 3 and reading.kind != "rgb" else raw
+    return any(entry.low <= value <= entry.high for entry in reading.ranges)
+
+
+def _all_test(pixels: dict[Match, list[int]]) -> Split:
+    stems = [pair.stem for pair in pixels]
+    groups, grouped = evident_groups(stems)
+    parts = tuple(pair.part or "test" for pair in pixels)
+    return Split(parts, tuple(groups), f"{grouped}; all of it is scored")
 
 
 def _unusable_files(problems: Sequence[Problem]) -> DataError:

@@ -42,7 +42,9 @@ class MapFiles:
         if tiff or len(shown) == 1:
             probabilities: tuple[Path, ...] = (folder / f"{stem}_probability{ending}",)
         else:
-            probabilities = tuple(folder / f"{stem}_probability_{_in_file(names[label])}.png" for label in shown)
+            probabilities = tuple(
+                folder / f"{stem}_probability_{_in_file(names[label])}.png" for label in shown
+            )
         return cls(folder / f"{stem}_classes{ending}", probabilities, folder / f"{stem}_preview.png", shown)
 
     def all(self) -> tuple[Path, ...]:
@@ -79,11 +81,18 @@ class MapWriter:
             self._labels = stack.enter_context(self._writer(self.files.classes, 1, "uint8", VOID, colours))
             bands, dtype, nodata = (len(self.files.shown), "float32", np.nan) if tiff else (1, "uint8", None)
             for path in self.files.probabilities:
-                self._probabilities.append(stack.enter_context(self._writer(path, bands, dtype, nodata, None)))
+                self._probabilities.append(
+                    stack.enter_context(self._writer(path, bands, dtype, nodata, None))
+                )
             height, width = (-(-side // self._step) for side in (self.info.height, self.info.width))
             self._preview = stack.enter_context(
                 RasterWriter(
-                    self.files.preview, height=height, width=width, bands=3, dtype="uint8", overwrite=self.overwrite
+                    self.files.preview,
+                    height=height,
+                    width=width,
+                    bands=3,
+                    dtype="uint8",
+                    overwrite=self.overwrite,
                 )
             )
             self._stack = stack.pop_all()
@@ -145,7 +154,12 @@ class MapWriter:
         return viewable
 
     def _writer(
-        self, path: Path, bands: int, dtype: str, nodata: float | None, colours: dict[int, tuple[int, int, int]] | None
+        self,
+        path: Path,
+        bands: int,
+        dtype: str,
+        nodata: float | None,
+        colours: dict[int, tuple[int, int, int]] | None,
     ) -> RasterWriter:
         return RasterWriter(
             path,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rareseg.errors import TrainingError
-from rareseg.network.crops import INDEX_BLOCK, CropStore
 from rareseg.imagery.rasters import Window
+from rareseg.network.crops import INDEX_BLOCK, CropStore
 from rareseg.records.dataset import VOID
 from rareseg.records.plan import AugmentationChoice, Plan
 from rareseg.records.run import PhotoStatistics

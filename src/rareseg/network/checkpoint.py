@@ -1,6 +1,5 @@
 """Weights and training state on disk: safetensors and strict JSON, nothing that can run code."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, 
     # Clones: safetensors refuses tensors that share memory, and wants them contiguous.
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     save_file(copies, temporary, metadata)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

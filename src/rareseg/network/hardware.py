@@ -1,5 +1,6 @@
 """What the machine can do: facts for the plan, and the Fabric that runs on them."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -31,6 +32,8 @@ def describe() -> Machine:
 
 def fabric(precision: PrecisionChoice) -> Fabric:
     """Return a Fabric on one device in the plan's precision."""
+    # Fabric would announce the precision, which stands in the plan.
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     return Fabric(accelerator="auto", devices=1, precision=precision.name)
 
 

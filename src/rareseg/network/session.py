@@ -59,9 +59,9 @@ def prepare(
     training: CropStore,
     held_out: CropStore,
     statistics: PhotoStatistics,
+    *,
     fabric: Fabric,
     folder: Path,
-    *,
     resume: bool,
 ) -> Session:
     """Build everything that the loop needs; with `resume`, from the state in `folder`.

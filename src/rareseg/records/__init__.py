@@ -1,0 +1,1 @@
+"""WHAT FLOWS: the records that stages hand to one another, and their strict codec."""

@@ -1,15 +1,15 @@
 """Where the data is: the short TOML that a human writes, and the pairs that were found.
 
-    # roads.toml
-    images = "photos"                 # folder or glob, relative to this file
-    masks = "labels"
-    group = "^(?P<group>.+?)_y"       # files of one scene share a group and never part
-    [[classes]]
-    name = "background"
-    values = [0]
-    [[classes]]
-    name = "road"
-    values = [255]
+# roads.toml
+images = "photos"                 # folder or glob, relative to this file
+masks = "labels"
+group = "^(?P<group>.+?)_y"       # files of one scene share a group and never part
+[[classes]]
+name = "background"
+values = [0]
+[[classes]]
+name = "road"
+values = [255]
 """
 
 from typing import Literal

@@ -102,6 +102,6 @@ def canopy(
     dome = 1 - (distance / (0.72 * spacing)) ** 2
     dome = np.maximum(dome, -0.6)
     away = np.roll(dome, (round(2 * sun[1]), round(2 * sun[0])), axis=(0, 1))
-    light = 0.55 * (dome - 0.45) + 0.8 * (away - dome) * -1
+    light = 0.55 * (dome - 0.45) + 0.8 * (away - dome)
     tint = rng.uniform(-1, 1, count).astype(np.float32)[number]
     return light.astype(np.float32), tint

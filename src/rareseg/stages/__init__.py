@@ -1,0 +1,1 @@
+"""THE STORY: one stage per verb; stages meet only through records."""

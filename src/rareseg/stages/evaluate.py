@@ -34,18 +34,15 @@ def evaluate_run(
     """
     progress = progress or Silent()
     trained = load_run(folder)
-    root, dataset = discover(data, progress, reading_of=trained.audit.dataset)
+    root, dataset = discover(data, progress, like=trained.audit.dataset)
     _check_fit(trained, dataset, data)
     known = _same_pairs(dataset, trained.audit.dataset)
     if known:
         dataset = trained.audit.dataset
     name = part or (_held_out(dataset) if known else "all")
     pairs = _chosen(dataset, name)
-    scorer = Scorer(
-        len(dataset.classes), dataset.overlapping, trained.plan.inference.decision, trained.run.thresholds
-    )
     with progress.task("scoring", len(pairs)) as task:
-        counted = summed(_counts(trained, root, dataset, pairs, scorer, task))
+        counted = summed(_counts(trained, root, dataset, pairs, task))
     if counted is None or not counted.counted:
         message = f"{data}: part {name!r} holds no counted pixel, so there is nothing to score."
         raise DataError(message)
@@ -54,8 +51,11 @@ def evaluate_run(
 
 
 def _counts(
-    trained: TrainedRun, root: Path, dataset: Dataset, pairs: list[Pair], scorer: Scorer, task: Task
+    trained: TrainedRun, root: Path, dataset: Dataset, pairs: list[Pair], task: Task
 ) -> Iterator[Counted]:
+    scorer = Scorer(
+        len(dataset.classes), dataset.overlapping, trained.plan.inference.decision, trained.run.thresholds
+    )
     mapper = trained.mapper()
     for pair in pairs:
 

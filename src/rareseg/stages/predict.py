@@ -131,7 +131,9 @@ def _refuse_clashes(jobs: Sequence[tuple[RasterInfo, MapFiles]]) -> None:
     for info, files in jobs:
         earlier = first.setdefault(files.classes.with_suffix(""), info.path)
         if earlier != info.path:
-            problems.append(Problem(str(info.path), f"has the same name as {earlier}, so their maps would too"))
+            problems.append(
+                Problem(str(info.path), f"has the same name as {earlier}, so their maps would too")
+            )
     if problems:
         message = "Maps are named after their photos. Map these in separate calls, into separate folders:"
         raise DataError(message, problems)

@@ -53,7 +53,9 @@ def train_plan(
     codec.write(folder / AUDIT, audit, overwrite=True)
     codec.write(folder / PLAN, plan, overwrite=True)
     fabric = hardware.fabric(plan.precision)
-    session = prepare(plan, training, held_out, statistics, fabric, folder, resume=resume)
+    session = prepare(
+        plan, training, held_out, statistics, fabric=fabric, folder=folder, resume=resume
+    )
     with TrainingLog(folder, plan.classes, resume=resume) as log:
         outcome = fit(session.course, session.trainee, fabric, log, progress)
     run = _conclude(session, audit, held_out, outcome, progress)
@@ -94,7 +96,9 @@ def _part(audit: Audit, name: PartName) -> PartFacts:
     return facts
 
 
-def _store(root: Path, audit: Audit, name: PartName, statistics: PhotoStatistics, progress: Progress) -> CropStore:
+def _store(
+    root: Path, audit: Audit, name: PartName, statistics: PhotoStatistics, progress: Progress
+) -> CropStore:
     _part(audit, name)
     pairs = [pair for pair in audit.dataset.pairs if pair.part == name]
     return CropStore(

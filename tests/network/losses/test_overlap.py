@@ -22,9 +22,9 @@ def hard(labels, classes, *, overlapping=False):
 @pytest.mark.parametrize("overlapping", [False, True])
 def test_tversky_at_a_half_is_dice(overlapping):
     logits, labels = example()
-    halves = {"false_positive_weight": 0.5, "false_negative_weight": 0.5}
+    halves = {"false_positive_weight": 0.5, "false_negative_weight": 0.5, "overlapping": overlapping}
     torch.testing.assert_close(
-        tversky(logits, labels, overlapping=overlapping, **halves),
+        tversky(logits, labels, **halves),
         dice(logits, labels, overlapping=overlapping),
     )
 

@@ -59,11 +59,14 @@ def test_settings_are_all_fields_of_the_choice():
     [
         (choice("compact_net", **SMALL), "Unknown model 'compact_net'. Did you mean 'compact_unet'. Known: "),
         (choice("smp:unett"), "Unknown model 'smp:unett'. Did you mean 'smp:unet'"),
-        (choice("compact_unet", width=4, levels=2), "model.name=compact_unet needs model.stem; received none"),
+        (
+            choice("compact_unet", width=4, levels=2),
+            "model.name=compact_unet needs model.stem; received none",
+        ),
         (choice("smp:unet", encoder="resnet18"), "model.name=smp:unet needs model.pretrained"),
         (
             choice("compact_unet", **SMALL, encoder="resnet34"),
-            "model.encoder=resnet34 has no effect on model.name=compact_unet, which takes width, levels, stem",
+            "model.encoder=resnet34 has no effect on model.name=compact_unet, which takes width, levels",
         ),
         (
             choice("compact_unet", **SMALL, pretrained=False),
@@ -82,6 +85,8 @@ def test_what_cannot_be_built_is_refused(asked, message):
 
 
 def test_names_are_known_without_loading_torch():
-    code = "import sys; from rareseg.network.models.names import MODELS; print('torch' in sys.modules, *MODELS)"
+    code = (
+        "import sys; from rareseg.network.models.names import MODELS; print('torch' in sys.modules, *MODELS)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", *MODELS]

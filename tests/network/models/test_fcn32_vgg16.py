@@ -11,7 +11,7 @@ from rareseg.records.plan import ModelChoice
 
 
 def vgg16_weights(bands=3):
-    """VGG16's tensors under torchvision's names, as its published files hold them (one layer of the classifier)."""
+    """VGG16's tensors under torchvision's names, with a part of the classifier, as published."""
     encoder = Fcn32Vgg16(bands, 2).encoder.state_dict()
     tensors = {f"features.{name}": torch.full_like(tensor, 0.01) for name, tensor in encoder.items()}
     return {**tensors, "classifier.6.bias": torch.zeros(1000)}

@@ -28,7 +28,9 @@ def test_reads_what_was_written(tmp_path):
 @pytest.mark.parametrize("name", ["weights.pth", "weights.bin", "weights.pt", "weights"])
 def test_other_formats_are_never_opened(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(WeightsError, match=f"{name}: expected encoder weights as a .safetensors file.*run code"):
+    with pytest.raises(
+        WeightsError, match=f"{name}: expected encoder weights as a .safetensors file.*run code"
+    ):
         read_weights(tmp_path / name)
 
 
@@ -73,9 +75,15 @@ def test_hub_is_asked_for_safetensors_only(monkeypatch):
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
-        (errors.LocalEntryNotFoundError("offline"), "Cannot reach huggingface.co for the pretrained weights some/repo"),
+        (
+            errors.LocalEntryNotFoundError("offline"),
+            "Cannot reach huggingface.co for the pretrained weights some/repo",
+        ),
         (errors.OfflineModeIsEnabled("offline"), "Cannot reach huggingface.co"),
-        (errors.EntryNotFoundError("none"), "No pretrained weights of some/repo are published as model.safetensors"),
+        (
+            errors.EntryNotFoundError("none"),
+            "No pretrained weights of some/repo are published as model.safetensors",
+        ),
         (bare(errors.RepositoryNotFoundError), "No pretrained weights of some/repo"),
         (bare(errors.HfHubHTTPError), "Cannot fetch the pretrained weights some/repo"),
         (OSError("disk full"), "Cannot fetch the pretrained weights some/repo .*disk full"),
@@ -83,7 +91,9 @@ def test_hub_is_asked_for_safetensors_only(monkeypatch):
 )
 def test_hub_failures_say_how_to_go_on(monkeypatch, outcome, message):
     monkeypatch.setattr(pretrained, "optional_package", lambda name: Hub(outcome))
-    go_on = r"--encoder-weights FILE \(model.encoder_weights\).*train from scratch with model.pretrained=false"
+    go_on = (
+        r"--encoder-weights FILE \(model.encoder_weights\).*train from scratch with model.pretrained=false"
+    )
     with pytest.raises(WeightsError, match=f"{message}.*{go_on}"):
         fetch("some/repo", None)
 

@@ -32,16 +32,19 @@ def test_class_that_is_absent_or_everywhere_gets_a_finite_start(overlapping):
     model = small()
     set_prior(model, torch.tensor([1.0, 0.0]), overlapping=overlapping)
     assert last_layer(model).bias.isfinite().all()
-    logits = model(torch.randn(1, 3, 4, 4))
+    logits = model(torch.randn(1, 3, 8, 8))
     found = torch.sigmoid(logits) if overlapping else torch.softmax(logits, dim=1)
     assert found[:, 1].max().item() == pytest.approx(1e-6, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    "prior", [torch.tensor([0.5, 0.3, 0.2]), torch.tensor([1.2, -0.2]), torch.tensor([[0.5, 0.5]]), torch.tensor([])]
+    "prior",
+    [torch.tensor([0.5, 0.3, 0.2]), torch.tensor([1.2, -0.2]), torch.tensor([[0.5, 0.5]]), torch.tensor([])],
 )
 def test_unusable_priors_are_refused(prior):
-    with pytest.raises(SettingError, match="one share in 0..1 per class of a network with 8 outputs; received"):
+    with pytest.raises(
+        SettingError, match="one share in 0..1 per class of a network with 8 outputs; received"
+    ):
         set_prior(small(), prior, overlapping=False)
 
 

@@ -98,8 +98,8 @@ def build_smp(
     stride = int(network.encoder.output_stride)
     if stride & (stride - 1):
         message = (
-            f"{SMP}{architecture} cannot be built on {encoder!r}: its patches are {stride} px, and SMP's decoders "
-            "double their way back to the photo's size. Choose an encoder whose patches are 8, 16 or 32 px."
+            f"{SMP}{architecture} cannot be built on {encoder!r}: its patches are {stride} px, and SMP "
+            "doubles features up to the photo's size. Choose an encoder whose patches are 8, 16 or 32 px."
         )
         raise SettingError(message)
     return SmpNetwork(network, multiple=max(stride, _MULTIPLE), smallest=_SMALLEST.get(architecture, 1))

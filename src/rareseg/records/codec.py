@@ -5,9 +5,11 @@ name beside the target and is renamed, so that a crash leaves the old file or th
 """
 
 import hashlib
+import json
 import os
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -17,7 +19,10 @@ from rareseg.errors import OutputExistsError, RecordError
 
 T = TypeVar("T")
 
-_UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
+_UNKNOWN = re.compile(r"unknown field `(?P<field>.*?)`(?: - at `\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
+
+# RecursionError and ValueError: Python's TOML parser on deep nesting and on numbers of thousands of digits.
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -25,34 +30,40 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def encode(record: msgspec.Struct) -> bytes:
-    """Return the record as indented UTF-8 JSON with a final newline; NaN and infinity become null."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    """Return the record as indented UTF-8 JSON with a final newline; NaN and infinity become null.
+
+    Raises:
+        RecordError: if a text in it is not Unicode, such as the name of a file in another encoding.
+    """
+    return msgspec.json.format(_json(record), indent=1) + b"\n"
 
 
 def decode(data: bytes, kind: type[T], where: str) -> T:
-    """Parse strict JSON into `kind`.
+    """Parse strict JSON into `kind`; a key that stands twice is an error.
 
     Raises:
         RecordError: naming `where`, the key, and the keys that are known there.
     """
     try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
+        record = msgspec.json.decode(data, type=kind)
+    except _UNREADABLE as error:
         raise RecordError(_explain(error, kind, where)) from error
+    # msgspec keeps the last of two equal keys. What it has accepted, json can parse: numbers stay text.
+    json.loads(data, parse_int=str, parse_float=str, object_pairs_hook=partial(_unrepeated, where))
+    return record
 
 
 def decode_toml(data: bytes, kind: type[T], where: str) -> T:
     """Parse strict TOML into `kind`; raises RecordError like `decode`."""
     try:
         return msgspec.toml.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise RecordError(_explain(error, kind, where)) from error
 
 
 def digest(record: msgspec.Struct) -> str:
     """Return 16 hex digits that name the record's content (SHA-256 of its canonical JSON)."""
-    canonical = msgspec.json.encode(record, order="deterministic")
-    return hashlib.sha256(canonical).hexdigest()[:16]
+    return hashlib.sha256(_json(record)).hexdigest()[:16]
 
 
 def read(path: Path, kind: type[T]) -> T:
@@ -79,8 +90,15 @@ def write(path: Path, record: msgspec.Struct, *, overwrite: bool = False) -> Non
 
 
 def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
-    """Write bytes under a temporary name, then rename to `path`."""
+    """Write bytes under a temporary name, then rename to `path`.
+
+    Raises:
+        OutputExistsError: if `path` is a folder, or exists and `overwrite` is false.
+    """
     refuse_existing(path, overwrite=overwrite)
+    if path.is_dir():
+        message = f"{path} is a folder, and a file is to be written. Name a file, such as {path / 'NAME.json'}."
+        raise OutputExistsError(message)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -103,13 +121,44 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise OutputExistsError(message)
 
 
+def _json(record: msgspec.Struct) -> bytes:
+    try:
+        return msgspec.json.encode(record, order="deterministic")
+    except UnicodeEncodeError as error:
+        message = (
+            f"The {type(record).__name__} record holds {error.object!r}, which is not Unicode and cannot be "
+            "written. If it is the name of a file or folder, rename that."
+        )
+        raise RecordError(message) from error
+
+
+def _unrepeated(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        message = f"{where}: the key `{repeated}` stands twice in one object. Keep one of them."
+        raise RecordError(message)
+    return found
+
+
 def _explain(error: Exception, kind: type[Any], where: str) -> str:
     match = _UNKNOWN.search(str(error))
     if match is None:
-        return f"{where} is not a valid {kind.__name__} record: {error}."
+        return f"{where} is not a valid {kind.__name__} record: {_reason(error)}."
     known = _known_fields(kind, match["path"] or "")
     place = f" at {match['path']}" if match["path"] else ""
     return f"{where}: unknown key `{match['field']}`{place}. Known keys: {', '.join(known)}."
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 text (byte {error.object[error.start]:#04x} at {error.start})"
+    if isinstance(error, RecursionError):
+        return "its lists are nested too deeply"
+    if isinstance(error, msgspec.DecodeError):
+        return str(error)
+    return f"it holds a number that cannot be read ({error})"
 
 
 def _known_fields(kind: Any, path: str) -> list[str]:

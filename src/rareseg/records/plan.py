@@ -15,6 +15,7 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 WeightRule = Literal["none", "sqrt_inverse", "inverse", "median_frequency", "enet", "given"]
 Count = Annotated[int, Meta(ge=1)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -167,7 +168,7 @@ class Plan(Record, frozen=True, kw_only=True):
     audit_digest: str
     classes: tuple[str, ...]
     overlapping: bool
-    seed: int
+    seed: Seed
     model: ModelChoice
     loss: LossChoice
     weights: WeightsChoice

@@ -111,6 +111,16 @@ def plant(
         _add_trees(rng, estate, group, (2.2, 5.2))
 
 
+def uproot(estate: Estate, water: Mask) -> None:
+    """Take away the trees that would stand in water."""
+    last = len(water) - 1
+    estate.trees = [
+        tree
+        for tree in estate.trees
+        if not water[min(max(int(tree.y), 0), last), min(max(int(tree.x), 0), last)]
+    ]
+
+
 def _add_trees(rng: np.random.Generator, estate: Estate, spots: Point, radii: tuple[float, float]) -> None:
     estate.trees += [Tree(float(x), float(y), float(rng.uniform(*radii))) for x, y in spots]
 

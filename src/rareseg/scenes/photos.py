@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from rareseg.errors import SettingError
-from rareseg.scenes.estate import Estate, farms, parking, plant, settle
+from rareseg.scenes.estate import Estate, farms, parking, plant, settle, uproot
 from rareseg.scenes.ground import blended, feathered, fields, lawns, water, woods
 from rareseg.scenes.light import cast_shadow, exposed, shaded, sunlight
 from rareseg.scenes.noise import cloudy_plane
@@ -124,6 +124,7 @@ def _built(rng: np.random.Generator, country: _Country, roads: tuple[Road, ...],
     settle(rng, estate, roads)
     farms(rng, estate, int(rng.poisson(3.0 * area)))
     plant(rng, estate, roads, rng.uniform(0.3, 6), int(rng.poisson(rng.uniform(10, 60) * area)))
+    uproot(estate, lake)
     draw_yards(rng, picture, estate)
     cars(rng, picture, roads, rng.uniform(0, 1.5))
     dark = shadows(estate, sun)

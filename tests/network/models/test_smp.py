@@ -62,11 +62,11 @@ def own_weights(folder, **changed):
     return file
 
 
-def timm_weights(folder, **changed):
+def timm_weights(folder, name=TINY, **changed):
     """A whole classifier as timm publishes it, every float tensor at 0.25."""
     tensors = {
         name: torch.full_like(tensor, 0.25) if tensor.is_floating_point() else tensor
-        for name, tensor in timm.create_model(TINY.removeprefix("tu-")).state_dict().items()
+        for name, tensor in timm.create_model(name.removeprefix("tu-")).state_dict().items()
     }
     file = folder / "model.safetensors"
     save_file({**tensors, **changed}, file)
@@ -82,6 +82,13 @@ def test_weights_from_a_file_fill_the_whole_encoder(tmp_path, encoder, write, ba
         expected = 0.25 * 3 / bands if first else 0.25
         torch.testing.assert_close(weight, torch.full_like(weight, expected), msg=name)
     assert model.eval()(torch.zeros(1, bands, 32, 32)).shape == (1, 2, 32, 32)
+
+
+def test_weights_go_into_encoders_for_which_timm_has_a_loader_of_its_own(tmp_path):
+    # That loader would read the file as NumPy's npz.
+    name = "tu-vit_tiny_patch16_224"
+    model = build("dpt", name, weights=str(timm_weights(tmp_path, name)))
+    assert all((weight == 0.25).all() for weight in model.network.encoder.parameters())
 
 
 @pytest.mark.parametrize(("encoder", "write"), [(OWN, own_weights), (TINY, timm_weights)])

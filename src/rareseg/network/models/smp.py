@@ -175,7 +175,7 @@ def _create_timm(
     name = encoder.removeprefix(TIMM)
     options: dict[str, Any] = {}
     if file is not None:
-        # custom_load off: timm then reads the file by its ending, which is .safetensors.
+        # custom_load off (older timm keeps it on): the file is read by its ending, which is .safetensors.
         options["pretrained_cfg_overlay"] = {"file": str(file), "custom_load": False}
         _check_timm_weights(timm, name, encoder, file, options)
     published = timm.get_pretrained_cfg(name)

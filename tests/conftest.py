@@ -1,5 +1,7 @@
 """Records that tables and commands are tested on: small, valid, and with every special case in them."""
 
+from pathlib import Path
+
 import pytest
 
 from rareseg.records import audit as audits
@@ -242,3 +244,61 @@ def report_record(run_record: Run) -> Report:
         notes=("bridge is absent from the test part.",),
         micro=MicroScores(accuracy=0.981),
     )
+
+
+TINY = {
+    "model.width": "8",
+    "model.levels": "1",
+    "crop.size": "64",
+    "batch.size": "4",
+    "precision.name": "32-true",
+    "inference.window": "64",
+    "inference.overlap": "16",
+    "inference.views": "1",
+    "optimizer.ema_decay": "0.9",
+    "watch.validations": "2",
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict[str, str]:
+    """Settings of a network that trains in a second."""
+    return dict(TINY)
+
+
+@pytest.fixture(scope="session")
+def roads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 12 road scenes, to be read only."""
+    from rareseg import scenes
+
+    return scenes.write_roads(
+        tmp_path_factory.mktemp("generated") / "roads", count=12, size=96, road_share=0.08, seed=3
+    )
+
+
+@pytest.fixture(scope="session")
+def roads_run(tmp_path_factory: pytest.TempPathFactory, roads: Path) -> Path:
+    """Return the folder of a run trained on `roads`, to be read only."""
+    from rareseg import verbs
+
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    verbs.train(roads, output=folder, steps=150, settings=TINY)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def land(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 6 three-class scenes, to be read only."""
+    from rareseg import scenes
+
+    return scenes.write_land(tmp_path_factory.mktemp("generated") / "land", count=6, size=96, seed=3)
+
+
+@pytest.fixture(scope="session")
+def land_run(tmp_path_factory: pytest.TempPathFactory, land: Path) -> Path:
+    """Return the folder of a run of 20 steps on `land`, to be read only."""
+    from rareseg import verbs
+
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    verbs.train(land, output=folder, steps=20, settings=TINY)
+    return folder

@@ -16,7 +16,7 @@ from rareseg.stages.audit import audit_data, root_of
 from rareseg.stages.evaluate import evaluate_run
 from rareseg.stages.plan import amended, decide
 from rareseg.stages.predict import predict_images
-from rareseg.stages.train import train_plan
+from rareseg.stages.train import refuse_used, train_plan
 
 _DEMO_MINUTES = 2.5
 
@@ -111,9 +111,9 @@ def train(
     folder = Path(output)
     asked = minutes is not None or steps is not None or bool(settings)
     if resume:
-        return _resume(
-            Path(data), folder, refused=asked or plan is not None or audit is not None, progress=progress
-        )
+        refused = asked or overwrite or plan is not None or audit is not None
+        return _resume(Path(data), folder, refused=refused, progress=progress)
+    refuse_used(folder, resume=False, overwrite=overwrite)
     if audit is None:
         audited = audit_data(Path(data), progress=progress or Silent())
         root, facts = audited.root, audited.audit
@@ -224,7 +224,10 @@ def _shown(score: float | None) -> str:
 
 def _resume(data: Path, folder: Path, *, refused: bool, progress: Progress | None) -> Run:
     if refused:
-        message = "--resume goes on with the folder's own audit and plan: leave out plan, audit, budget and settings."
+        message = (
+            "--resume goes on with the folder's own audit and plan: leave out plan, audit, budget, settings "
+            "and overwrite."
+        )
         raise SettingError(message)
     facts = codec.read(folder / "audit.json", Audit)
     decided = codec.read(folder / "plan.json", Plan)

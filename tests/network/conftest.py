@@ -1,7 +1,16 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
+from msgspec import structs
 
-from rareseg.records.dataset import Dataset, MaskReading, NoData, Pair, ValueRange
+from rareseg.imagery.rasters import RasterWriter
+from rareseg.imagery.tiles import Window
+from rareseg.network import hardware
+from rareseg.network.crops import CropStore
+from rareseg.network.session import Session, prepare
+from rareseg.records.dataset import VOID, Dataset, MaskReading, NoData, Pair, ValueRange
 from rareseg.records.plan import (
     AugmentationChoice,
     BatchChoice,
@@ -87,3 +96,80 @@ def dataset_of(sizes: list[tuple[int, int]], classes: int = 2) -> Dataset:
 def rng() -> np.random.Generator:
     """Return a seeded generator."""
     return np.random.default_rng(7)
+
+
+@pytest.fixture
+def write_store(tmp_path: Path) -> Callable[..., CropStore]:
+    """Return a function that writes photos and masks as TIFF and opens a CropStore on them."""
+
+    def write(
+        photos: Sequence[np.ndarray],
+        masks: Sequence[np.ndarray],
+        *,
+        memory_bytes: int = 2**30,
+        classes: int = 2,
+        overlapping: bool = False,
+        nodata: NoData | None = None,
+        fill: Sequence[float] | None = None,
+    ) -> CropStore:
+        bands = photos[0].shape[0]
+        base = dataset_of([photo.shape[1:] for photo in photos], classes)
+        number = len(list(tmp_path.glob("*.tif")))
+        pairs = []
+        for pair, photo, mask in zip(base.pairs, photos, masks, strict=True):
+            planes = mask if mask.ndim == 3 else mask[None]
+            names = f"photo_{number}_{pair.group}.tif", f"mask_{number}_{pair.group}.tif"
+            for name, pixels in zip(names, (photo, planes), strict=True):
+                height, width = pixels.shape[1:]
+                dtype = str(pixels.dtype)
+                with RasterWriter(
+                    tmp_path / name, height=height, width=width, bands=len(pixels), dtype=dtype
+                ) as writer:
+                    writer.write(Window(0, 0, height, width), pixels)
+            pairs.append(structs.replace(pair, image=names[0], mask=names[1]))
+        kind = "bands" if overlapping else "indices"
+        first = 1 if overlapping else 0
+        ranges = [
+            ValueRange(low=n + first, high=n + first, label=n, pixels=1, because="") for n in range(classes)
+        ]
+        if not overlapping:
+            ranges.append(ValueRange(low=VOID, high=VOID, label=VOID, pixels=1, because=""))
+        dataset = structs.replace(
+            base,
+            pairs=tuple(pairs),
+            bands=bands,
+            dtype=str(photos[0].dtype),
+            overlapping=overlapping,
+            nodata=nodata or NoData(),
+            reading=MaskReading(kind=kind, ranges=tuple(ranges), said_by="user"),
+        )
+        return CropStore(
+            tmp_path, dataset, dataset.pairs, fill=fill or (0.0,) * bands, memory_bytes=memory_bytes
+        )
+
+    return write
+
+
+@pytest.fixture
+def squares(write_store) -> CropStore:
+    """Return a store of four photos whose class 1 is a bright square: easy to learn."""
+    rng = np.random.default_rng(5)
+    photos, masks = [], []
+    for number in range(4):
+        mask = np.zeros((64, 64), np.uint8)
+        mask[8 * number : 8 * number + 20, 10:30] = 1
+        photos.append((rng.normal(90, 20, (3, 64, 64)) + 90 * mask).clip(0, 255).astype(np.uint8))
+        masks.append(mask)
+    return write_store(photos, masks)
+
+
+@pytest.fixture
+def set_up(squares, tmp_path) -> Callable[..., Session]:
+    """Return a function that prepares a training of a plan on `squares`, in tmp_path/run."""
+    scaled = PhotoStatistics(mean=(100.0,) * 3, std=(40.0,) * 3)
+
+    def prepared(plan: Plan, *, resume: bool = False) -> Session:
+        fabric = hardware.fabric(plan.precision)
+        return prepare(plan, squares, squares, scaled, fabric=fabric, folder=tmp_path / "run", resume=resume)
+
+    return prepared

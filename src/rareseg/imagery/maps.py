@@ -42,9 +42,7 @@ class MapFiles:
         if tiff or len(shown) == 1:
             probabilities: tuple[Path, ...] = (folder / f"{stem}_probability{ending}",)
         else:
-            probabilities = tuple(
-                folder / f"{stem}_probability_{_in_file(names[label])}.png" for label in shown
-            )
+            probabilities = tuple(folder / f"{stem}_probability_{ending}.png" for ending in _in_files(names))
         return cls(folder / f"{stem}_classes{ending}", probabilities, folder / f"{stem}_preview.png", shown)
 
     def all(self) -> tuple[Path, ...]:
@@ -115,7 +113,7 @@ class MapWriter:
         """Write one block.
 
         Args:
-            window: where it lies; its first row and column are multiples of the preview's step.
+            window: where it lies.
             labels: (height, width), class indices or bit sets, 255 without photo.
             probabilities: (classes, height, width), 0..1.
             photo: (bands, height, width), raw units.
@@ -174,6 +172,12 @@ class MapWriter:
         )
 
 
-def _in_file(name: str) -> str:
-    """Return a class name with everything that file systems dislike replaced by "-"."""
-    return "".join(letter if letter.isalnum() or letter in "_-" else "-" for letter in name)
+def _in_files(names: tuple[str, ...]) -> list[str]:
+    """Return class names with all that file systems dislike replaced by "-", and numbered if they then agree."""
+    plain = [
+        "".join(letter if letter.isalnum() or letter in "_-" else "-" for letter in name) for name in names
+    ]
+    folded = [name.casefold() for name in plain]
+    return [
+        name if folded.count(name.casefold()) == 1 else f"{name}_{label}" for label, name in enumerate(plain)
+    ]

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from rareseg.errors import TrainingError
 from rareseg.imagery.rasters import Window
+from rareseg.measures.tally import members
 from rareseg.network.crops import INDEX_BLOCK, CropStore
 from rareseg.records.dataset import VOID
 from rareseg.records.plan import AugmentationChoice, Plan
 from rareseg.records.run import PhotoStatistics
 
 _TRIES = 20
-"""Crops drawn anew before one without a counted pixel is accepted."""
+"""Crops drawn anew before the place is chosen by what is labelled, and again before any crop is accepted."""
 
 
 class Batch(NamedTuple):
@@ -40,18 +41,33 @@ class CropSampler:
         pixels = store.pixels()
         self._image_chance = pixels / pixels.sum()
         # A class without a pixel in this part has no place to centre on.
-        self._centres = [label for label in plan.sampling.labels or () if len(store.places(label))]
+        self._present = [label for label in range(len(plan.classes)) if len(store.places(label))]
+        self._centres = [label for label in plan.sampling.labels or () if label in self._present]
 
     def draw(self) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
-        """Return photo (bands, size, size) and labels (size, size) of one crop that holds a counted pixel."""
+        """Return photo (bands, size, size) and labels (size, size) of one crop that holds a counted pixel.
+
+        If the rule is to centre it on a class, it holds a pixel of that class.
+        """
         size = self._plan.crop.size
-        centred = self._rng.random() < (self._plan.sampling.share or 0.0) and bool(self._centres)
-        for _ in range(_TRIES):
-            image, window = self._around_class(size) if centred else self._anywhere(size)
-            photo, labels = self._store.crop(image, window)
-            if (labels != VOID).any():
+        centred = bool(self._centres) and self._rng.random() < (self._plan.sampling.share or 0.0)
+        label = int(self._rng.choice(self._centres)) if centred else None
+        for attempt in range(2 * _TRIES):
+            if attempt == _TRIES and label is None and self._present:
+                # Where next to everything is void, chance alone would go on missing what is labelled.
+                label = int(self._rng.choice(self._present))
+            photo, labels = self._store.crop(*self._place(label, size))
+            if self._serves(labels, label):
                 break
         return _padded(photo, labels, size)
+
+    def _place(self, label: int | None, size: int) -> tuple[int, Window]:
+        return self._anywhere(size) if label is None else self._around(label, size)
+
+    def _serves(self, labels: NDArray[np.uint8], label: int | None) -> bool:
+        if label is None:
+            return bool((labels != VOID).any())
+        return bool(members(labels, label, overlapping=self._plan.overlapping).any())
 
     def _anywhere(self, size: int) -> tuple[int, Window]:
         image = int(self._rng.choice(len(self._store), p=self._image_chance))
@@ -60,8 +76,8 @@ class CropSampler:
         col = int(self._rng.integers(max(pair.width - size, 0) + 1))
         return image, Window(row, col, min(size, pair.height), min(size, pair.width))
 
-    def _around_class(self, size: int) -> tuple[int, Window]:
-        places = self._store.places(int(self._rng.choice(self._centres)))
+    def _around(self, label: int, size: int) -> tuple[int, Window]:
+        places = self._store.places(label)
         image, top, left = (int(value) for value in places[self._rng.integers(len(places))])
         pair = self._store.pairs[image]
         shift = self._rng.integers(0, INDEX_BLOCK, size=2)

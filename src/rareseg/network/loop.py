@@ -16,15 +16,12 @@ from rareseg.errors import TrainingError
 from rareseg.measures.collapse import verdict
 from rareseg.network.batches import Batch, Batches
 from rareseg.network.checkpoint import BEST, LAST, averaged, save_state, save_tensors
-from rareseg.network.logs import TrainingLog
+from rareseg.network.logs import Recent, TrainingLog
 from rareseg.network.optimizers import Stepper
 from rareseg.network.probes import CollapseWatch
-from rareseg.progress import Progress
+from rareseg.progress import Progress, Task
 from rareseg.records.plan import Plan
 from rareseg.records.run import CollapseCheck, Outcome, TrainingState, Validation
-
-_LOG_EVERY = 10
-"""Steps between lines of the log."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Validate = Callable[[int, float], Validation]
@@ -91,46 +88,77 @@ class Course:
 def fit(course: Course, trainee: Trainee, fabric: Fabric, log: TrainingLog, progress: Progress) -> Outcome:
     """Train until the budget is used up or Ctrl-C; leaves best, last and state in the run's folder.
 
+    A training whose budget is used up already, taken up again, is left as it is.
+
     Raises:
         TrainingError: if the loss is no longer finite; the best weights so far stay on disk.
     """
-    plan, state = course.plan, trainee.state
-    clock = Clock(plan, before=state.seconds)
-    outcome: Outcome = "finished"
-    recent: list[tuple[float, float]] = []
-    done = clock.progress(state.step)
-    validated = math.floor(done * plan.watch.validations)
     with progress.task("training", 1.0) as task:
-        task.advance(min(done, 1.0))
         try:
-            for batch in course.batches:
-                loss, norm = _backward(course, trainee, fabric, batch)
-                rate = trainee.stepper.step(min(clock.progress(state.step), 1.0))
-                if not state.step:
-                    state = replace(state, initial_loss=loss)
-                averaged(trainee.average, trainee.model, decay=plan.optimizer.ema_decay, step=state.step)
-                state = replace(state, step=state.step + 1, seconds=clock.seconds())
-                recent.append((loss, norm))
-                before, done = done, clock.progress(state.step)
-                task.advance(min(done, 1.0) - min(before, 1.0), note=_note(course, state, loss))
-                if len(recent) == _LOG_EVERY:
-                    losses, norms = zip(*recent, strict=True)
-                    log.step(state.step, state.seconds, _mean(losses), rate, _mean(norms))
-                    recent.clear()
-                if state.step % plan.watch.every_steps == 0:
-                    state = _watched(course, trainee, state, log, progress)
-                if min(done, 1.0) * plan.watch.validations >= validated + 1:
-                    validated = math.floor(min(done, 1.0) * plan.watch.validations)
-                    state = _validated(course, trainee, state, log)
-                trainee.state = state
-                if done >= 1:
-                    break
+            _train(course, trainee, fabric, log, _Shown(progress, task))
         except KeyboardInterrupt:
-            outcome = "interrupted"
-            progress.say(f"Stopped at step {state.step}: keeping what was trained.")
-            state = _validated(course, trainee, state, log)
-            trainee.state = state
-    return outcome
+            progress.say(f"Stopped at step {trainee.state.step}: keeping what was trained.")
+            _validate(course, trainee, log)
+            return "interrupted"
+    return "finished"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Where training shows how far it is."""
+
+    progress: Progress
+    task: Task
+
+
+def _train(course: Course, trainee: Trainee, fabric: Fabric, log: TrainingLog, shown: _Shown) -> None:
+    plan = course.plan
+    clock = Clock(plan, before=trainee.state.seconds)
+    done = clock.progress(trainee.state.step)
+    shown.task.advance(min(done, 1.0))
+    if done >= 1:
+        return
+    validated = _milestone(done, plan)
+    recent = Recent(log)
+    try:
+        for batch in course.batches:
+            loss, norm, rate = _step(course, trainee, fabric, batch, clock)
+            recent.add(trainee.state, loss, rate, norm)
+            before, done = done, min(clock.progress(trainee.state.step), 1.0)
+            shown.task.advance(done - before, note=_note(course, trainee.state, loss))
+            if trainee.state.step % plan.watch.every_steps == 0:
+                _watch(course, trainee, log, shown.progress)
+            if _milestone(done, plan) > validated:
+                validated = _milestone(done, plan)
+                _validate(course, trainee, log)
+            if done >= 1:
+                break
+    finally:
+        recent.write()
+
+
+def _milestone(done: float, plan: Plan) -> int:
+    """Return how many of the planned validations are due at a share `done` of the budget."""
+    # 29 of 100 steps are 0.28999... of the budget.
+    return math.floor(min(done, 1.0) * plan.watch.validations + 1e-9)
+
+
+def _step(
+    course: Course, trainee: Trainee, fabric: Fabric, batch: Batch, clock: Clock
+) -> tuple[float, float, float]:
+    """Take one step of the optimizer and of the averaged weights; return loss, gradient norm and rate."""
+    state = trainee.state
+    loss, norm = _backward(course, trainee, fabric, batch)
+    rate = trainee.stepper.step(min(clock.progress(state.step), 1.0))
+    averaged(trainee.average, trainee.model, decay=course.plan.optimizer.ema_decay, step=state.step)
+    trainee.state = replace(
+        state,
+        step=state.step + 1,
+        seconds=clock.seconds(),
+        initial_loss=state.initial_loss if state.step else loss,
+    )
+    return loss, norm, rate
 
 
 def _backward(course: Course, trainee: Trainee, fabric: Fabric, batch: Batch) -> tuple[float, float]:
@@ -143,22 +171,23 @@ def _backward(course: Course, trainee: Trainee, fabric: Fabric, batch: Batch) ->
     value = float(loss.detach())
     if not math.isfinite(value) or not math.isfinite(float(norm)):
         rate = course.plan.optimizer.learning_rate
+        best = f"The best weights so far stay in {course.folder}. " if trainee.state.validations else ""
         message = (
-            f"At step {trainee.state.step + 1} the loss is {value} and its gradient {float(norm)}: no finite numbers. "
-            f"The best weights so far stay in {course.folder}. Train again with a lower rate "
-            f"(--set optimizer.learning_rate={rate / 10:g}) or in full precision (--set precision.name=32-true)."
+            f"At step {trainee.state.step + 1} the loss is {value} and its gradient {float(norm)}: no finite "
+            f"numbers. {best}Train again with a lower rate (--set optimizer.learning_rate={rate / 10:g}) "
+            "or in full precision (--set precision.name=32-true)."
         )
         raise TrainingError(message)
     return value, float(norm)
 
 
-def _watched(
-    course: Course, trainee: Trainee, state: TrainingState, log: TrainingLog, progress: Progress
-) -> TrainingState:
+def _watch(course: Course, trainee: Trainee, log: TrainingLog, progress: Progress) -> None:
+    """Look for collapse in the weights as trained, and say what is seen."""
+    state = trainee.state
     check = course.watch.look(trainee.model, state.step)
     log.check(check)
     _warn(check, state, progress)
-    return replace(state, checks=(*state.checks, check))
+    trainee.state = replace(state, checks=(*state.checks, check))
 
 
 def _warn(check: CollapseCheck, state: TrainingState, progress: Progress) -> None:
@@ -172,8 +201,9 @@ def _warn(check: CollapseCheck, state: TrainingState, progress: Progress) -> Non
         progress.say(f"Watch: {found.reason}")
 
 
-def _validated(course: Course, trainee: Trainee, state: TrainingState, log: TrainingLog) -> TrainingState:
+def _validate(course: Course, trainee: Trainee, log: TrainingLog) -> None:
     """Score the kept weights, and write them: always as last, as best if they are."""
+    state = trainee.state
     with trainee.kept_weights():
         scores = course.validate(state.step, state.seconds)
     log.validation(scores)
@@ -183,7 +213,7 @@ def _validated(course: Course, trainee: Trainee, state: TrainingState, log: Trai
         save_tensors(course.folder / BEST, trainee.average)
     save_tensors(course.folder / LAST, trainee.average)
     save_state(course.folder, trainee.model, trainee.average, trainee.stepper, state)
-    return state
+    trainee.state = state
 
 
 def _note(course: Course, state: TrainingState, loss: float) -> str:
@@ -191,7 +221,3 @@ def _note(course: Course, state: TrainingState, loss: float) -> str:
     latest = state.validations[-1].average_precision[course.rare_class] if state.validations else None
     score = "-" if latest is None else f"{latest:.3f}"
     return f"step {state.step}  loss {loss:.3f}  {name} AP {score}"
-
-
-def _mean(values: tuple[float, ...]) -> float:
-    return sum(values) / len(values)

@@ -1,5 +1,6 @@
 """The collapse watch: what a network answers at fixed held-out crops, and which of its units are dead."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rareseg.errors import TrainingError
 from rareseg.measures.collapse import margin
 from rareseg.measures.curves import ScoreHistogram
 from rareseg.network.batches import Batch
@@ -29,16 +31,37 @@ def to_log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return odds
 
 
+def class_shares(plan: Plan) -> NDArray[np.float64]:
+    """Return the classes' shares of the training pixels, up to a factor: the plan's prior without its weights.
+
+    A class that weighs nothing has an unknown share, and is given 0.
+    """
+    prior = np.asarray(plan.initialisation.prior, np.float64)
+    if plan.overlapping:
+        return prior
+    weights = np.asarray(plan.weights.values, np.float64)
+    return np.divide(prior, weights, out=np.zeros_like(prior), where=weights > 0)
+
+
 @final
 class CollapseWatch:
     """Looks at the same held-out crops again and again."""
 
     def __init__(self, batches: list[Batch], plan: Plan) -> None:
-        """Keep the crops that hold a counted pixel."""
+        """Keep the crops that hold a counted pixel.
+
+        Raises:
+            TrainingError: if none does.
+        """
         self._batches = [batch for batch in batches if bool((batch.labels != VOID).any())]
+        if not self._batches:
+            message = (
+                "The validation part holds no counted pixel: all is void or without photo. Check the audit."
+            )
+            raise TrainingError(message)
         self._plan = plan
         labels = [batch.labels.numpy().astype(np.uint8) for batch in self._batches]
-        self._labels = np.concatenate(labels).reshape(-1) if labels else np.empty(0, np.uint8)
+        self._labels = np.concatenate(labels).reshape(-1)
 
     def look(self, model: nn.Module, step: int) -> CollapseCheck:
         """Return the check of the rare class that `model` ranks worst; weights and statistics stay as they are."""
@@ -51,7 +74,7 @@ class CollapseWatch:
         precisions = curve.average_precision()
         total = max(int(counted.sum()), 1)
         prevalences = [pixels / total for pixels in curve.pixels]
-        majority = int(np.argmax(self._plan.initialisation.prior))
+        majority = int(np.argmax(class_shares(self._plan)))
         rare = [label for label in range(len(precisions)) if self._plan.overlapping or label != majority]
         worst = min(rare, key=lambda label: margin(precisions[label], prevalences[label]))
         rest = 0.0 if self._plan.overlapping else logits[majority]
@@ -64,14 +87,14 @@ class CollapseWatch:
             average_precision=average,
             prevalence=prevalence,
             lift=None if average is None or not prevalence else average / prevalence,
-            spatial_deviation=float(difference.std()) if difference.size else 0.0,
+            spatial_deviation=float(difference.std()),
             dead_share=units.dead_share(),
             predicted_share=self._predicted_share(logits[:, counted], worst),
         )
 
     def _predicted_share(self, logits: NDArray[np.float32], label: int) -> float:
         given = logits[label] > 0 if self._plan.overlapping else logits.argmax(axis=0) == label
-        return float(given.mean()) if given.size else 0.0
+        return float(given.mean())
 
     @torch.inference_mode()
     def _answers(self, model: nn.Module) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -96,12 +119,22 @@ class UnitCount:
 
     def __init__(self) -> None:
         """Start with no layer seen."""
-        self._alive: dict[str, Tensor] = {}
+        self._alive: dict[tuple[str, int], Tensor] = {}
+        self._calls: Counter[str] = Counter()
+
+    def begin(self) -> None:
+        """Note that a forward pass begins."""
+        self._calls.clear()
 
     def see(self, name: str, output: Tensor) -> None:
-        """Note the channels of (batch, channels, ...) `output` that are above 0 anywhere."""
+        """Note the channels of (batch, channels, ...) `output` that are above 0 anywhere.
+
+        A layer that is used several times in a pass, as in ResNet blocks, counts as so many layers.
+        """
+        place = (name, self._calls[name])
+        self._calls[name] += 1
         above = (output.amax(dim=[0, *range(2, output.ndim)]) > 0).cpu()
-        self._alive[name] = self._alive[name] | above if name in self._alive else above
+        self._alive[place] = self._alive[place] | above if place in self._alive else above
 
     def dead_share(self) -> float:
         """Return the share of channels, 0..1, that were 0 everywhere; 0 for a network without ReLU."""
@@ -113,10 +146,14 @@ class UnitCount:
 def _dead_units(model: nn.Module) -> Iterator[UnitCount]:
     units = UnitCount()
 
+    def begin(_module: nn.Module, _inputs: object) -> None:
+        units.begin()
+
     def see(name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
         units.see(name, output)
 
-    hooks = [
+    hooks = [model.register_forward_pre_hook(begin)]
+    hooks += [
         module.register_forward_hook(partial(see, name))
         for name, module in model.named_modules()
         if isinstance(module, nn.ReLU)

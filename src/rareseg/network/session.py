@@ -23,7 +23,7 @@ from rareseg.network.loop import Course, Trainee, Validate
 from rareseg.network.models.build import build_model
 from rareseg.network.models.priors import set_prior
 from rareseg.network.optimizers import Stepper
-from rareseg.network.probes import CollapseWatch
+from rareseg.network.probes import CollapseWatch, class_shares
 from rareseg.network.validation import Counted, Scorer, macro_iou, sample_windows, score_windows, summed
 from rareseg.records.codec import digest
 from rareseg.records.plan import AugmentationChoice, Plan
@@ -123,8 +123,8 @@ def versions() -> dict[str, str]:
 
 
 def _rarest(plan: Plan) -> int:
-    """Return the class with the smallest prior above 0."""
-    present = [(share, label) for label, share in enumerate(plan.initialisation.prior) if share > 0]
+    """Return the class with the smallest share above 0."""
+    present = [(share, label) for label, share in enumerate(class_shares(plan)) if share > 0]
     if not present:
         message = "The plan's prior is 0 for every class: nothing can be learned. Plan again from the audit."
         raise TrainingError(message)
@@ -161,7 +161,7 @@ def _take_up(trainee: Trainee, plan: Plan, folder: Path) -> None:
 
 def _watch_batches(held_out: CropStore, plan: Plan, statistics: PhotoStatistics) -> Iterator[Batch]:
     """Draw fixed held-out crops, half of them around rare classes so that those can be ranked at all."""
-    majority = int(np.argmax(plan.initialisation.prior))
+    majority = int(np.argmax(class_shares(plan)))
     labels = tuple(label for label in range(len(plan.classes)) if plan.overlapping or label != majority)
     sampling = msgspec.structs.replace(plan.sampling, rule="class_centred", share=0.5, labels=labels)
     still = AugmentationChoice(

@@ -115,6 +115,8 @@ class Scorer:
         cuts = self.thresholds or (None,) * self.classes
         given = decide(probabilities, cuts, decision=self.decision, overlapping=self.overlapping)
         confusion = Confusion.count(given, labels, classes=self.classes, overlapping=self.overlapping)
+        # Relaxed scores take as long as all others together, and choosing thresholds needs none.
+        scored = range(self.classes) if self.thresholds is not None else ()
         relaxed = tuple(
             relaxed_counts(
                 members(given, label, overlapping=self.overlapping),
@@ -122,9 +124,9 @@ class Scorer:
                 counted,
                 RELAXED_PX,
             )
-            for label in range(self.classes)
+            for label in scored
         )
-        return Counted(curve, confusion, relaxed if self.thresholds is not None else (), loss, uncounted)
+        return Counted(curve, confusion, relaxed, loss, uncounted)
 
     def _log_loss(self, probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
         total = 0.0

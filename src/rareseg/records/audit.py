@@ -26,7 +26,7 @@ class Counts(Record, frozen=True, kw_only=True):
     nodata: int
     """Pixels without photo."""
     nodata_labelled: int
-    """Of these, pixels on which the mask still draws a class other than the first (overlapping: any class)."""
+    """Of these, pixels on which the mask still draws a class, other than the first unless they overlap."""
     objects: tuple[int, ...]
     """8-connected regions of each class."""
     width_histogram: tuple[tuple[int, ...], ...]
@@ -63,7 +63,7 @@ class ClassFacts(Record, frozen=True, kw_only=True):
 
 
 class ConstantPredictor(Record, frozen=True, kw_only=True):
-    """What a map scores that gives the majority class everywhere, and a network that only learns the prior."""
+    """Scores of a map that gives the majority class everywhere; loss of one that only knows the prior."""
 
     answer: str
     accuracy: float

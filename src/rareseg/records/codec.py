@@ -11,7 +11,7 @@ import re
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -26,7 +26,7 @@ _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every record: frozen, unknown fields are errors. Subclasses say `kw_only=True` (not inherited)."""
+    """Base of every record: frozen, unknown fields are errors. Subclasses repeat `kw_only=True`."""
 
 
 def encode(record: msgspec.Struct) -> bytes:
@@ -63,7 +63,7 @@ def decode_toml(data: bytes, kind: type[T], where: str) -> T:
 
 def digest(record: msgspec.Struct) -> str:
     """Return 16 hex digits that name the record's content (SHA-256 of its canonical JSON)."""
-    return hashlib.sha256(_json(record)).hexdigest()[:16]
+    return hashlib.sha256(_json(record, order="deterministic")).hexdigest()[:16]
 
 
 def read(path: Path, kind: type[T]) -> T:
@@ -97,7 +97,9 @@ def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
     """
     refuse_existing(path, overwrite=overwrite)
     if path.is_dir():
-        message = f"{path} is a folder, and a file is to be written. Name a file, such as {path / 'NAME.json'}."
+        message = (
+            f"{path} is a folder, and a file is to be written. Name a file, such as {path / 'NAME.json'}."
+        )
         raise OutputExistsError(message)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -107,8 +109,8 @@ def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
         # mkstemp makes private files; give the result the mode that open() would have given.
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -121,9 +123,9 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise OutputExistsError(message)
 
 
-def _json(record: msgspec.Struct) -> bytes:
+def _json(record: msgspec.Struct, order: Literal["deterministic"] | None = None) -> bytes:
     try:
-        return msgspec.json.encode(record, order="deterministic")
+        return msgspec.json.encode(record, order=order)
     except UnicodeEncodeError as error:
         message = (
             f"The {type(record).__name__} record holds {error.object!r}, which is not Unicode and cannot be "

@@ -59,7 +59,7 @@ class DataSpec(Record, frozen=True, kw_only=True):
     overlapping: bool = False
     """True if a pixel may belong to several classes: one mask band per class, non-zero where it holds."""
     group: str | None = None
-    """Regular expression searched in the stem; its group 'group' (or the first, or the match) names the scene."""
+    """Regular expression searched in the stem: its group 'group' (or first, or the match) is the scene."""
     split: tuple[float, float, float] = (0.7, 0.15, 0.15)
     """Shares of train, val and test."""
     split_seed: int = 0

@@ -16,7 +16,7 @@ _KEY = re.compile(r"seed|[^.\s]+\.[^.\s]+")
 
 
 def parse(pairs: Iterable[str]) -> dict[str, str]:
-    """Turn "section.field=value" texts into a mapping; raises SettingError on any other form, or a key twice."""
+    """Turn "section.field=value" texts into a mapping; raises SettingError on other forms, repeated keys."""
     found: dict[str, str] = {}
     for pair in pairs:
         key, _, value = (part.strip() for part in pair.partition("="))
@@ -92,7 +92,8 @@ def _expected(kind: Any, error: Exception) -> str:
         choices = ["true", "false"]
     if choices:
         return f"Expected one of {', '.join(choices)}{', none' if type(None) in alternatives else ''}"
-    return re.sub(r", got `str`", "", str(error)).replace("| null`", "| none`")
+    said = str(error).replace(", got `str`", "").replace("| null`", "| none`")
+    return re.sub(r" - at `\$\[(\d+)\]`", lambda match: f" as number {int(match[1]) + 1} of the list", said)
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...]:

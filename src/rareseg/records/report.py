@@ -13,7 +13,7 @@ class ClassScores(Record, frozen=True, kw_only=True):
     recall: float | None
     average_precision: float | None
     threshold: float | None
-    """Probability from which the class is given (two classes, overlapping) or would be best alone (argmax)."""
+    """Probability at which the class is given (two classes, overlapping) or would best be alone (argmax)."""
     pixels: int
     """Labelled pixels of the class."""
     relaxed_f1: float | None

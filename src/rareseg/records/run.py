@@ -47,7 +47,7 @@ class Validation(Record, frozen=True, kw_only=True):
     """Per class; None where the part has none of it."""
     iou: tuple[float | None, ...]
     score: float
-    """What `best` is chosen by: mean of IoU and AP over the classes present (see network.loop)."""
+    """What `best` is chosen by: mean IoU over the classes present (see network.validation.macro_iou)."""
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -13,6 +13,6 @@ write.py     sets of scenes on disk
 from rareseg.scenes.land import land_scene
 from rareseg.scenes.photos import road_scene
 from rareseg.scenes.scene import Scene
-from rareseg.scenes.write import write_land, write_roads
+from rareseg.scenes.write import write_land, write_photo, write_roads
 
-__all__ = ["Scene", "land_scene", "road_scene", "write_land", "write_roads"]
+__all__ = ["Scene", "land_scene", "road_scene", "write_land", "write_photo", "write_roads"]

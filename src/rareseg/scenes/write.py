@@ -14,6 +14,7 @@ from rareseg.errors import OutputExistsError, SettingError
 from rareseg.imagery.rasters import RasterWriter
 from rareseg.imagery.tiles import Window
 from rareseg.progress import Progress, Silent
+from rareseg.records.codec import refuse_existing
 from rareseg.scenes.land import land_scene
 from rareseg.scenes.photos import road_scene
 from rareseg.scenes.scene import Scene
@@ -73,6 +74,24 @@ def write_land(
     _check(masks, get_args(LandMasks), count, seed)
     make = partial(land_scene, size=size, shares=shares)
     return _written(folder, make, count, seed, masks, overwrite=overwrite, progress=progress or Silent())
+
+
+def write_photo(
+    path: Path, *, seed: int, size: int = 1024, road_share: float = 0.04, overwrite: bool = False
+) -> Path:
+    """Write the photo alone of the road scene `seed` (see `road_scene`) to `path`, a .png; return path.
+
+    `write_roads` of seed n uses the scene seeds from 1,000,000 n on: others give scenes that it does not hold.
+
+    Raises SettingError for values out of range or another ending, and OutputExistsError if `path` exists and
+    `overwrite` is false.
+    """
+    if path.suffix.lower() != ".png":
+        message = f"{path}: photos of scenes are written as .png, not as {path.suffix or 'no ending'}."
+        raise SettingError(message)
+    refuse_existing(path, overwrite=overwrite)
+    _write(path, road_scene(seed, size=size, road_share=road_share).photo, overwrite=overwrite)
+    return path
 
 
 def _check(masks: str, known: tuple[str, ...], count: int, seed: int) -> None:
@@ -161,9 +180,11 @@ def _drawn_mask(labels: NDArray[np.uint8], masks: str, rng: np.random.Generator)
     return labels[None]
 
 
-def _write(path: Path, pixels: NDArray[np.uint8], palette: Palette | None = None) -> None:
+def _write(
+    path: Path, pixels: NDArray[np.uint8], palette: Palette | None = None, *, overwrite: bool = False
+) -> None:
     bands, height, width = pixels.shape
     with RasterWriter(
-        path, height=height, width=width, bands=bands, dtype="uint8", palette=palette
+        path, height=height, width=width, bands=bands, dtype="uint8", palette=palette, overwrite=overwrite
     ) as writer:
         writer.write(Window(0, 0, height, width), pixels)

@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 from rareseg.errors import DataError, SettingError
 from rareseg.imagery.datasets import discover
 from rareseg.imagery.samples import read_photo, read_sample
-from rareseg.imagery.tiles import Window
+from rareseg.imagery.tiles import Window, blocks
 from rareseg.measures.baseline import constant_predictor
 from rareseg.measures.confusion import mean_of_present
+from rareseg.measures.tally import members
+from rareseg.network.forward import BLOCK
 from rareseg.network.trained import TrainedRun, load_run
 from rareseg.network.validation import RELAXED_PX, Counted, Scorer, summed
 from rareseg.progress import Progress, Silent, Task
 from rareseg.records import codec
-from rareseg.records.dataset import PARTS, Dataset, Pair
+from rareseg.records.audit import Audit
+from rareseg.records.dataset import PARTS, Dataset, Pair, PartName
 from rareseg.records.report import ClassScores, MacroScores, MicroScores, Report
 
 
@@ -36,7 +39,8 @@ def evaluate_run(
     trained = load_run(folder)
     root, dataset = discover(data, progress, like=trained.audit.dataset)
     _check_fit(trained, dataset, data)
-    known = _same_pairs(dataset, trained.audit.dataset)
+    namesake = _same_pairs(dataset, trained.audit.dataset)
+    known = namesake and _same_labels(root, trained.audit)
     if known:
         dataset = trained.audit.dataset
     name = part or (_held_out(dataset) if known else "all")
@@ -47,6 +51,8 @@ def evaluate_run(
         message = f"{data}: part {name!r} holds no counted pixel, so there is nothing to score."
         raise DataError(message)
     notes = _notes(trained, dataset, name, known=known)
+    if namesake and not known:
+        notes = (f"{data} holds files of the names that the run was trained on, but other labels.", *notes)
     return _report(trained, counted, data=data, part=name, images=len(pairs), notes=notes)
 
 
@@ -90,7 +96,26 @@ def _same_pairs(dataset: Dataset, other: Dataset) -> bool:
     return named(dataset.pairs) == named(other.pairs)
 
 
-def _held_out(dataset: Dataset) -> str:
+def _same_labels(root: Path, audit: Audit) -> bool:
+    """Return whether the held-out images hold as many pixels of each class as the audit counted.
+
+    Two sets may bear the same names (scene0000.png, ...) and hold other scenes.
+    """
+    dataset = audit.dataset
+    name = _held_out(dataset)
+    facts = audit.part(name)
+    found = np.zeros(len(dataset.classes), np.int64)
+    for pair in _chosen(dataset, name):
+        for window in blocks(pair.height, pair.width, BLOCK):
+            labels = read_sample(root, dataset, pair, window).counted
+            found += [
+                np.count_nonzero(members(labels, label, overlapping=dataset.overlapping))
+                for label in range(len(dataset.classes))
+            ]
+    return facts is not None and tuple(found.tolist()) == facts.counts.pixels
+
+
+def _held_out(dataset: Dataset) -> PartName:
     return "test" if any(pair.part == "test" for pair in dataset.pairs) else "val"
 
 

@@ -1,6 +1,7 @@
 """Decide: from the Audit's facts and the machine to a Plan. Reads no pixel and trains nothing."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -8,10 +9,24 @@ from rareseg.errors import SettingError
 from rareseg.records.audit import Audit, PartFacts
 from rareseg.records.codec import digest
 from rareseg.records.machine import Machine
-from rareseg.records.overrides import override, unknown
-from rareseg.records.plan import Choice, Plan
-from rareseg.remedies import imbalance, training
+from rareseg.records.overrides import override, settable, unknown
+from rareseg.records.plan import (
+    BudgetChoice,
+    Choice,
+    InitialisationChoice,
+    LossChoice,
+    Plan,
+    WeightsChoice,
+)
+from rareseg.remedies import consistency, imbalance, training
 
+C = TypeVar("C", bound=Choice)
+
+_SECTIONS: dict[str, type[Choice]] = {
+    name: kind for name, kind in settable(Plan).items() if isinstance(kind, type) and issubclass(kind, Choice)
+}
+_FIXED = Choice.__struct_fields__
+"""Fields that the plan writes itself."""
 _DECIDED_FIRST = ("model.name", "loss.name", "weights.rule", "optimizer.name", "sampling.rule")
 """Settings that other settings follow from: a model brings its own optimizer, a loss its own gamma."""
 
@@ -31,13 +46,16 @@ def decide(
     Raises:
         SettingError: on an unknown setting, a value out of range, or settings that contradict each other.
     """
-    wishes = dict(settings or {})
+    wishes = _known(settings)
     facts = audit.part("train")
-    if facts is None:
+    if facts is None or all(pair.part != "train" for pair in audit.dataset.pairs):
         message = "The audit has no training part: nothing can be planned. Check the split in the audit."
         raise SettingError(message)
-    plan = _by_rules(audit, facts, machine, wishes, minutes, steps)
-    return checked(_with_wishes(plan, wishes, followed=_DECIDED_FIRST), classes=len(audit.dataset.classes))
+    budget = _budget(wishes, minutes, steps) or training.budget_choice(None, None)
+    plan = _by_rules(audit, facts, machine, wishes, budget)
+    plan = checked(_with_wishes(plan, wishes, followed=_DECIDED_FIRST), classes=len(audit.dataset.classes))
+    _check_labels_occur(plan, facts)
+    return plan
 
 
 def amended(
@@ -51,11 +69,20 @@ def amended(
     """Return a given plan with another budget or other settings, checked; nothing else is decided anew.
 
     Raises:
-        SettingError: as `decide`.
+        SettingError: as `decide`; also on a rule for class weights, as it needs the audit to compute them.
     """
-    if minutes is not None or steps is not None:
-        plan = msgspec.structs.replace(plan, budget=training.budget_choice(minutes, steps))
-    return checked(_with_wishes(plan, settings or {}), classes=classes)
+    wishes = _known(settings)
+    rule = wishes.get("weights.rule", plan.weights.rule)
+    if rule not in ("none", "given") and wishes.keys() & {"weights.rule", "weights.values"}:
+        message = (
+            f"weights.rule={rule} computes weights.values from the audit, and here a plan is given: make a "
+            "new plan with that setting, or set weights.rule=given and weights.values."
+        )
+        raise SettingError(message)
+    budget = _budget(wishes, minutes, steps)
+    if budget is not None:
+        plan = msgspec.structs.replace(plan, budget=budget)
+    return checked(_with_wishes(plan, wishes), classes=classes)
 
 
 def checked(plan: Plan, *, classes: int) -> Plan:
@@ -64,64 +91,21 @@ def checked(plan: Plan, *, classes: int) -> Plan:
     Raises:
         SettingError: naming the settings that contradict each other.
     """
-    if (plan.budget.steps is None) == (plan.budget.minutes is None):
-        message = f"Exactly one of budget.steps and budget.minutes must be set; received {plan.budget.steps} and {plan.budget.minutes}."
-        raise SettingError(message)
-    if plan.inference.overlap >= plan.inference.window:
-        message = f"inference.overlap ({plan.inference.overlap} px) must be below inference.window ({plan.inference.window} px)."
-        raise SettingError(message)
-    if plan.inference.decision == "argmax" and plan.overlapping:
-        message = (
-            "inference.decision=argmax gives one class per pixel, but the classes overlap: use threshold."
-        )
-        raise SettingError(message)
-    if plan.inference.decision == "threshold" and classes > 2 and not plan.overlapping:
-        message = f"inference.decision=threshold needs two classes or overlapping ones; there are {classes} exclusive ones: use argmax."
-        raise SettingError(message)
-    centred = plan.sampling.rule == "class_centred"
-    if centred == (plan.sampling.share is None or plan.sampling.labels is None):
-        message = "sampling.share and sampling.labels belong to sampling.rule=class_centred: set both there, and neither with uniform."
-        raise SettingError(message)
-    if any(not 0 <= label < classes for label in plan.sampling.labels or ()):
-        message = f"sampling.labels {plan.sampling.labels} must be class indices from 0 to {classes - 1}."
-        raise SettingError(message)
-    for name, values in (
-        ("weights.values", plan.weights.values),
-        ("initialisation.prior", plan.initialisation.prior),
-    ):
-        if len(values) != classes:
-            message = f"{name} must hold {classes} numbers, one per class; it holds {len(values)}."
-            raise SettingError(message)
-    imbalance.loss_terms(plan.loss.name)
+    consistency.check(plan, classes=classes)
     return plan
 
 
 def _by_rules(
-    audit: Audit,
-    facts: PartFacts,
-    machine: Machine,
-    wishes: Mapping[str, str],
-    minutes: float | None,
-    steps: int | None,
+    audit: Audit, facts: PartFacts, machine: Machine, wishes: Mapping[str, str], budget: BudgetChoice
 ) -> Plan:
+    """Decide every section in the order in which they follow from each other."""
     dataset = audit.dataset
-    pairs = [pair for pair in dataset.pairs if pair.part == "train"]
     model = training.model_choice(dataset.bands, wishes.get("model.name"))
     loss = imbalance.loss_choice(facts, wishes.get("loss.name"))
-    given = wishes.get("weights.values")
-    weights = imbalance.weights_choice(
-        facts,
-        overlapping=dataset.overlapping,
-        loss=loss,
-        asked=wishes.get("weights.rule"),
-        given=None if given is None else _numbers(given),
-    )
-    crop = training.crop_choice(pairs)
-    if "crop.size" in wishes:
-        crop = override(crop, {"size": wishes["crop.size"]})
-    bias = wishes.get("initialisation.prior_bias")
-    augmentation = training.augmentation_choice(facts)
-    budget = training.budget_choice(minutes, steps)
+    weights = _weights(facts, loss, wishes, overlapping=dataset.overlapping)
+    train = [pair for pair in dataset.pairs if pair.part == "train"]
+    crop = _as_wished(training.crop_choice(train), "crop", wishes)
+    augmentation = _as_wished(training.augmentation_choice(facts), "augmentation", wishes)
     return Plan(
         audit_digest=digest(audit),
         classes=dataset.classes,
@@ -131,9 +115,7 @@ def _by_rules(
         loss=loss,
         weights=weights,
         sampling=imbalance.sampling_choice(facts, crop=crop.size, asked=wishes.get("sampling.rule")),
-        initialisation=imbalance.initialisation_choice(
-            facts, weights, overlapping=dataset.overlapping, asked=None if bias is None else _truth(bias)
-        ),
+        initialisation=_initialisation(facts, weights, wishes, overlapping=dataset.overlapping),
         optimizer=training.optimizer_choice(model, wishes.get("optimizer.name")),
         crop=crop,
         batch=training.batch_choice(machine),
@@ -147,42 +129,96 @@ def _by_rules(
     )
 
 
-def _with_wishes(plan: Plan, wishes: Mapping[str, str], followed: Sequence[str] = ()) -> Plan:
-    """Put settings into the plan; those in `followed` the rules have taken up already."""
-    sections = plan.choices()
-    for key, text in wishes.items():
-        if key == "seed":
-            plan = override(plan, {"seed": text})
-            continue
+def _weights(
+    facts: PartFacts, loss: LossChoice, wishes: Mapping[str, str], *, overlapping: bool
+) -> WeightsChoice:
+    blank = WeightsChoice(rule="given", values=(), because="", reference="")
+    given = {name: text for name, text in _own("weights", wishes).items() if name == "values"}
+    return imbalance.weights_choice(
+        facts,
+        overlapping=overlapping,
+        loss=loss,
+        asked=wishes.get("weights.rule"),
+        given=override(blank, given, section="weights").values if given else None,
+    )
+
+
+def _initialisation(
+    facts: PartFacts, weights: WeightsChoice, wishes: Mapping[str, str], *, overlapping: bool
+) -> InitialisationChoice:
+    decided = imbalance.initialisation_choice(facts, weights, overlapping=overlapping, asked=None)
+    return _as_wished(decided, "initialisation", wishes)
+
+
+def _budget(wishes: Mapping[str, str], minutes: float | None, steps: int | None) -> BudgetChoice | None:
+    """Return the budget that is asked for, as an argument or a setting, or None."""
+    own = _own("budget", wishes)
+    if own and (minutes is not None or steps is not None):
+        given = ", ".join(f"budget.{name}={text}" for name, text in own.items())
+        message = f"The budget is given twice: as {given}, and as minutes or steps. Keep one."
+        raise SettingError(message)
+    asked = override(
+        BudgetChoice(minutes=minutes, steps=steps, because="", reference=""), own, section="budget"
+    )
+    if asked.minutes is None and asked.steps is None:
+        return None
+    return training.budget_choice(asked.minutes, asked.steps)
+
+
+def _check_labels_occur(plan: Plan, facts: PartFacts) -> None:
+    absent = [
+        facts.classes[label].name for label in plan.sampling.labels or () if not facts.classes[label].pixels
+    ]
+    if absent:
+        message = (
+            f"sampling.labels={plan.sampling.labels} names {', '.join(absent)}, of which the training part "
+            "holds no pixel: crops cannot be centred there. Leave it out."
+        )
+        raise SettingError(message)
+
+
+def _known(settings: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the settings, refusing those that no plan has; numbers may come as such from Python."""
+    wishes = {key: str(value).strip() for key, value in (settings or {}).items()}
+    for key in wishes:
         section, _, field = key.partition(".")
-        if section not in sections:
-            raise SettingError(unknown("section", section, [*sections, "seed"]))
-        if field in Choice.__struct_fields__:
+        if key == "seed":
+            continue
+        if section not in _SECTIONS:
+            raise SettingError(unknown("section", section, [*_SECTIONS, "seed"]))
+        if field in _FIXED:
             message = f"{key} is written by the plan itself and cannot be set."
             raise SettingError(message)
-        before = getattr(plan, section)
-        changed = before if key in followed else override(before, {field: text})
+        names = settable(_SECTIONS[section], fixed=_FIXED)
+        if field not in names:
+            raise SettingError(unknown("setting", field, names, prefix=f"{section}."))
+    return wishes
+
+
+def _own(section: str, wishes: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of one section, by field."""
+    prefix = f"{section}."
+    return {key.removeprefix(prefix): text for key, text in wishes.items() if key.startswith(prefix)}
+
+
+def _as_wished(choice: C, section: str, wishes: Mapping[str, str]) -> C:
+    return override(choice, _own(section, wishes), section=section, fixed=_FIXED)
+
+
+def _with_wishes(plan: Plan, wishes: Mapping[str, str], followed: Sequence[str] = ()) -> Plan:
+    """Put settings into the plan; those in `followed` the rules have taken up already."""
+    left = {key: text for key, text in wishes.items() if key not in followed}
+    if "seed" in left:
+        plan = override(plan, {"seed": left["seed"]})
+    for section, before in plan.choices().items():
+        if not _own(section, wishes):
+            continue
         because = (
             before.because
             if before.set_by == "user"
             else f"set by user; the rule's reason was: {before.because}"
         )
+        changed = _as_wished(before, section, left)
         changed = msgspec.structs.replace(changed, set_by="user", because=because)
         plan = msgspec.structs.replace(plan, **{section: changed})
     return plan
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        message = f"weights.values={text}: expected numbers with commas between, one per class."
-        raise SettingError(message) from error
-
-
-def _truth(text: str) -> bool:
-    try:
-        return msgspec.convert(text, bool, strict=False)
-    except msgspec.ValidationError as error:
-        message = f"initialisation.prior_bias={text}: expected true or false."
-        raise SettingError(message) from error

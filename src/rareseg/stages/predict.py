@@ -94,7 +94,8 @@ def _photos(images: Sequence[Path]) -> list[Path]:
     if problems or not found:
         message = "Expected images or folders of images to map:"
         raise DataError(message, problems)
-    return found
+    # A photo may be named twice, by itself and by its folder.
+    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
 
 
 def _is_photo(path: Path) -> bool:
@@ -112,8 +113,9 @@ def _fitting(photos: Sequence[Path], trained: TrainedRun) -> list[RasterInfo]:
         except DataError as error:
             problems += error.problems or [Problem(str(path), str(error))]
             continue
-        if info.bands != own.bands:
-            problems.append(Problem(str(path), f"has {info.bands} bands; the run was trained on {own.bands}"))
+        if info.photo_bands != own.bands:
+            reason = f"has {info.photo_bands} bands; the run was trained on {own.bands}"
+            problems.append(Problem(str(path), reason))
         elif info.dtype != own.dtype:
             problems.append(Problem(str(path), f"is {info.dtype}; the run was trained on {own.dtype}"))
         else:
@@ -125,10 +127,16 @@ def _fitting(photos: Sequence[Path], trained: TrainedRun) -> list[RasterInfo]:
 
 
 def _refuse_clashes(jobs: Sequence[tuple[RasterInfo, MapFiles]]) -> None:
-    """Refuse two photos whose maps would bear one name."""
+    """Refuse two photos whose maps would bear one name, and maps that would replace a photo."""
     first: dict[Path, Path] = {}
     problems: list[Problem] = []
+    photos = {info.path.resolve() for info, _ in jobs}
     for info, files in jobs:
+        problems += [
+            Problem(str(info.path), f"its map {path.name} would replace a photo of that name")
+            for path in files.all()
+            if path.resolve() in photos
+        ]
         earlier = first.setdefault(files.classes.with_suffix(""), info.path)
         if earlier != info.path:
             problems.append(

@@ -1,19 +1,18 @@
 """Train: from a Plan and the data it was made for to a Run. Decides nothing; every setting is the plan's."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from rareseg.errors import OutputExistsError, StaleRecordError, TrainingError
 from rareseg.measures.collapse import collapsed, verdict
 from rareseg.network import hardware
-from rareseg.network.checkpoint import BEST, load_tensors, load_weights
+from rareseg.network.checkpoint import BEST, LAST, STATE, load_tensors, load_weights
 from rareseg.network.crops import CropStore
 from rareseg.network.logs import TrainingLog
 from rareseg.network.loop import fit
 from rareseg.network.session import Session, choose_thresholds, mapper_for, prepare, versions
 from rareseg.network.trained import AUDIT, PLAN, RUN
-from rareseg.network.validation import Counted, Scorer, score_store, summed
-from rareseg.progress import Progress, Silent, Task
+from rareseg.network.validation import Counted, Scorer, score_store
+from rareseg.progress import Progress, Silent
 from rareseg.records import codec
 from rareseg.records.audit import Audit, PartFacts
 from rareseg.records.dataset import PartName
@@ -34,37 +33,60 @@ def train_plan(
     """Train `plan` on the images below `root` and leave a run in `folder`.
 
     Raises:
-        OutputExistsError: if `folder` holds a run already, and neither `resume` nor `overwrite` is set.
+        OutputExistsError: if `folder` holds anything already, and neither `resume` nor `overwrite` is set.
         StaleRecordError: if the plan was made from another audit, or the state to resume from another plan.
+        WeightsError: if there is no state to resume.
+        SettingError: if the plan's model or loss does not exist or its settings contradict each other.
         TrainingError: if the loss is no longer finite, or a part holds nothing to learn from.
     """
     progress = progress or Silent()
-    if plan.audit_digest != codec.digest(audit):
-        message = (
-            f"The plan was made from audit {plan.audit_digest}, but the data's audit is now {codec.digest(audit)}: "
-            "images, masks or split have changed. Make a new plan, or restore the data."
-        )
-        raise StaleRecordError(message)
-    _claim(folder, resume=resume, overwrite=overwrite)
+    _check_plan(plan, audit)
+    refuse_used(folder, resume=resume, overwrite=overwrite)
     facts = _part(audit, "train")
     statistics = PhotoStatistics(mean=facts.band_mean, std=facts.band_std)
     training = _store(root, audit, "train", statistics, progress)
     held_out = _store(root, audit, "val", statistics, progress)
+    fabric = hardware.fabric(plan.precision)
+    session = prepare(plan, training, held_out, statistics, fabric=fabric, folder=folder, resume=resume)
+    # Only now is it certain that this plan can be trained, and that --resume goes on with what lies here.
+    if not resume:
+        _remove_run(folder)
     codec.write(folder / AUDIT, audit, overwrite=True)
     codec.write(folder / PLAN, plan, overwrite=True)
-    fabric = hardware.fabric(plan.precision)
-    session = prepare(
-        plan, training, held_out, statistics, fabric=fabric, folder=folder, resume=resume
-    )
-    with TrainingLog(folder, plan.classes, resume=resume) as log:
+    step = session.trainee.state.step
+    with TrainingLog(folder, plan.classes, resume=resume, step=step) as log:
         outcome = fit(session.course, session.trainee, fabric, log, progress)
     run = _conclude(session, audit, held_out, outcome, progress)
     codec.write(folder / RUN, run, overwrite=True)
     return run
 
 
-def _claim(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse to mix two runs in one folder."""
+def _check_plan(plan: Plan, audit: Audit) -> None:
+    if plan.audit_digest != codec.digest(audit):
+        message = (
+            f"The plan was made from audit {plan.audit_digest}, but the data's audit is now {codec.digest(audit)}: "
+            "images, masks or split have changed. Make a new plan, or restore the data."
+        )
+        raise StaleRecordError(message)
+    dataset = audit.dataset
+    if (plan.classes, plan.overlapping) != (dataset.classes, dataset.overlapping):
+        message = (
+            f"The plan is for {_described(plan.classes, plan.overlapping)}, but the data's audit has "
+            f"{_described(dataset.classes, dataset.overlapping)}. Name classes in the data's TOML, not in the plan."
+        )
+        raise StaleRecordError(message)
+
+
+def _described(classes: tuple[str, ...], overlapping: bool) -> str:
+    return f"{'overlapping' if overlapping else 'exclusive'} classes {', '.join(classes)}"
+
+
+def refuse_used(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse to mix two runs in one folder.
+
+    Raises:
+        OutputExistsError: if `folder` is a file, or holds anything and neither `resume` nor `overwrite` is set.
+    """
     if folder.exists() and not folder.is_dir():
         message = f"{folder} is a file; expected a folder for the run. Choose another name with -o."
         raise OutputExistsError(message)
@@ -75,15 +97,12 @@ def _claim(folder: Path, *, resume: bool, overwrite: bool) -> None:
             "or choose another name with -o."
         )
         raise OutputExistsError(message)
-    if used and overwrite and not resume:
-        _remove_run(folder)
 
 
 def _remove_run(folder: Path) -> None:
     """Remove what a run wrote, and nothing else that may lie in the folder."""
-    for pattern in ("*.safetensors", "audit.json", "plan.json", "run.json", "report.json", "log.csv"):
-        for path in folder.glob(pattern):
-            path.unlink()
+    for name in (BEST, LAST, STATE, AUDIT, PLAN, RUN, "report.json", "log.csv"):
+        (folder / name).unlink(missing_ok=True)
     for path in folder.glob("tensorboard/events.out.tfevents.*"):
         path.unlink()
 
@@ -119,19 +138,21 @@ def _conclude(
     path = session.course.folder / BEST
     load_weights(model, load_tensors(path), str(path))
     check = session.course.watch.look(model, state.step)
+    counted, images = _count_held_out(session, held_out, progress)
+    cut_short = images < len(held_out)
+    if outcome == "finished" and cut_short:
+        outcome = "interrupted"
     if outcome == "finished" and collapsed(check):
         outcome = "collapsed"
-    scorer = Scorer(len(plan.classes), plan.overlapping, plan.inference.decision, None)
-    mapper = mapper_for(model, plan, session.statistics)
-    with progress.task("choosing thresholds", len(held_out)) as task:
-        counted = summed(_counting(score_store(mapper, held_out, scorer), task))
-    thresholds = choose_thresholds(counted, plan) if counted else (None,) * len(plan.classes)
+    reason = verdict(check).reason if outcome == "collapsed" else _reason(session, outcome)
+    if cut_short:
+        reason += f" Thresholds were chosen on {images} of {len(held_out)} validation images only."
     weights = list(model.parameters())
     return Run(
         audit_digest=codec.digest(audit),
         plan_digest=codec.digest(plan),
         outcome=outcome,
-        reason=verdict(check).reason if outcome == "collapsed" else _reason(outcome, plan, state.step),
+        reason=reason,
         steps=state.step,
         seconds=state.seconds,
         initial_loss=state.initial_loss,
@@ -139,7 +160,7 @@ def _conclude(
         parameters=sum(weight.numel() for weight in weights),
         trainable_parameters=sum(weight.numel() for weight in weights if weight.requires_grad),
         photo=session.statistics,
-        thresholds=thresholds,
+        thresholds=choose_thresholds(counted, plan) if counted else (None,) * len(plan.classes),
         thresholds_from="val",
         validations=state.validations,
         checks=(*state.checks, check),
@@ -147,14 +168,27 @@ def _conclude(
     )
 
 
-def _counting(counts: Iterator[Counted], task: Task) -> Iterator[Counted]:
-    for counted in counts:
-        task.advance()
-        yield counted
+def _count_held_out(session: Session, held_out: CropStore, progress: Progress) -> tuple[Counted | None, int]:
+    """Count the held-out images; Ctrl-C keeps the counts so far. Returns also how many images were counted."""
+    plan = session.course.plan
+    scorer = Scorer(len(plan.classes), plan.overlapping, plan.inference.decision, None)
+    mapper = mapper_for(session.trainee.model, plan, session.statistics)
+    total: Counted | None = None
+    images = 0
+    with progress.task("choosing thresholds", len(held_out)) as task:
+        try:
+            for counted in score_store(mapper, held_out, scorer):
+                total = counted if total is None else total + counted
+                images += 1
+                task.advance()
+        except KeyboardInterrupt:
+            progress.say("Stopped while choosing thresholds: keeping what was trained.")
+    return total, images
 
 
-def _reason(outcome: Outcome, plan: Plan, steps: int) -> str:
+def _reason(session: Session, outcome: Outcome) -> str:
+    budget, steps = session.course.plan.budget, session.trainee.state.step
     if outcome == "interrupted":
         return f"Stopped by hand at step {steps}; --resume goes on from there."
-    budget = f"{plan.budget.steps} steps" if plan.budget.steps else f"{plan.budget.minutes:g} minutes"
-    return f"The budget of {budget} is used up after {steps} steps."
+    length = f"{budget.steps} steps" if budget.steps else f"{budget.minutes:g} minutes"
+    return f"The budget of {length} is used up after {steps} steps."

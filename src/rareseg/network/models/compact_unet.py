@@ -37,7 +37,8 @@ class CompactUNet(nn.Module):
         rows, cols = images.shape[-2:]
         padding = (0, -cols % self.multiple, 0, -rows % self.multiple)
         padded = F.pad(images, padding, mode="replicate") if any(padding) else images
-        features = F.pixel_unshuffle(padded, self.stem).contiguous(memory_format=torch.channels_last)
+        # Unshuffling gives plain rows, whatever came in; convolutions then follow the layout of their input.
+        features = F.pixel_unshuffle(padded, self.stem).contiguous(memory_format=self._layout())
         skipped: list[Tensor] = []
         for level, block in enumerate(self.down):
             features = block(F.max_pool2d(features, 2) if level else features)
@@ -48,6 +49,10 @@ class CompactUNet(nn.Module):
             features = block(torch.cat([features, skipped.pop()], dim=1))
         logits: Tensor = F.pixel_shuffle(self.head(features), self.stem)
         return logits[..., :rows, :cols]
+
+    def _layout(self) -> torch.memory_format:
+        last = self.get_parameter("down.0.3.weight").is_contiguous(memory_format=torch.channels_last)
+        return torch.channels_last if last else torch.contiguous_format
 
 
 def _double(inputs: int, outputs: int) -> nn.Sequential:

@@ -1,0 +1,150 @@
+"""Which settings of a plan contradict each other: nothing that a run would ignore is let through.
+
+A plan may have been edited by hand, or changed by settings given as text.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from rareseg.errors import SettingError
+from rareseg.records.plan import Choice, Plan
+from rareseg.remedies import imbalance, training
+
+_PRIOR_TOLERANCE = 0.02
+"""How far from 1 the sum of a prior may be: numbers typed with two digits."""
+
+
+def check(plan: Plan, *, classes: int) -> None:
+    """Check every section of `plan` against the others and the number of classes of the data.
+
+    Raises:
+        SettingError: naming the settings that contradict each other.
+    """
+    _check_classes(plan, classes)
+    _check_names(plan)
+    _check_weights(plan)
+    _check_sampling(plan, classes)
+    _check_prior(plan)
+    _check_budget(plan)
+    _check_inference(plan, classes)
+
+
+def _check_classes(plan: Plan, classes: int) -> None:
+    for name, values in (
+        ("classes", plan.classes),
+        ("weights.values", plan.weights.values),
+        ("initialisation.prior", plan.initialisation.prior),
+    ):
+        if len(values) != classes:
+            message = (
+                f"{name} must hold {classes} entries, one per class of the data; it holds {len(values)}."
+            )
+            raise SettingError(message)
+
+
+def _check_names(plan: Plan) -> None:
+    """Compare each section that has a name with what the rules give for that name: the same settings."""
+    model = training.model_choice(0, plan.model.name)
+    optional = () if model.pretrained is None else ("encoder_weights",)
+    _check_fields("model", plan.model, msgspec.structs.asdict(model), optional)
+    _check_fields("loss", plan.loss, imbalance.loss_settings(plan.loss.name))
+    optimizer = training.optimizer_choice(plan.model, plan.optimizer.name)
+    _check_fields("optimizer", plan.optimizer, msgspec.structs.asdict(optimizer))
+
+
+def _check_fields(
+    section: str, choice: Choice, usual: Mapping[str, object], optional: Sequence[str] = ()
+) -> None:
+    """Check that `choice` sets the fields that are set in `usual`, and no others but the optional ones."""
+    settings = msgspec.structs.asdict(choice)
+    name = settings.pop("name")
+    taken = [field for field in settings if usual.get(field) is not None]
+    for field, value in settings.items():
+        if field in (*Choice.__struct_fields__, *optional):
+            continue
+        if value is None and field in taken:
+            message = (
+                f"{section}.name={name} needs {section}.{field}, which is not set: set it, for example to "
+                f"{usual[field]}."
+            )
+            raise SettingError(message)
+        if value is not None and field not in taken:
+            message = (
+                f"{section}.{field}={value} has no effect on {section}.name={name}: "
+                f"set {section}.{field}=none."
+            )
+            raise SettingError(message)
+
+
+def _check_weights(plan: Plan) -> None:
+    rule, values = plan.weights.rule, plan.weights.values
+    if rule == "none":
+        if any(value != 1 for value in values):
+            message = f"weights.rule=none weighs every class by 1, but weights.values is {values}: use given."
+            raise SettingError(message)
+        return
+    if not any(values):
+        message = f"weights.values={values} gives every class the weight 0: raise one of them."
+        raise SettingError(message)
+    if not any(term in imbalance.PIXELWISE for term in imbalance.loss_terms(plan.loss.name)):
+        raise SettingError(imbalance.idle_weights(rule, plan.loss.name))
+
+
+def _check_sampling(plan: Plan, classes: int) -> None:
+    sampling = plan.sampling
+    centred = sampling.rule == "class_centred"
+    if (sampling.share is not None) != centred or bool(sampling.labels) != centred:
+        message = (
+            "sampling.share and sampling.labels belong to sampling.rule=class_centred: set both there, and "
+            f"neither with uniform; received {sampling.rule} with share {sampling.share} and labels "
+            f"{sampling.labels}."
+        )
+        raise SettingError(message)
+    labels = sampling.labels or ()
+    if len(set(labels)) < len(labels) or any(not 0 <= label < classes for label in labels):
+        message = f"sampling.labels {labels} must be different class indices from 0 to {classes - 1}."
+        raise SettingError(message)
+
+
+def _check_prior(plan: Plan) -> None:
+    prior = plan.initialisation.prior
+    if not any(prior):
+        message = f"initialisation.prior={prior} gives every class the share 0: raise one of them."
+        raise SettingError(message)
+    if not plan.overlapping and abs(sum(prior) - 1) > _PRIOR_TOLERANCE:
+        message = (
+            f"initialisation.prior={prior} adds up to {sum(prior):.3g}; the shares of exclusive classes add "
+            "up to 1."
+        )
+        raise SettingError(message)
+
+
+def _check_budget(plan: Plan) -> None:
+    steps, minutes = plan.budget.steps, plan.budget.minutes
+    if (steps is None) == (minutes is None):
+        message = (
+            f"Exactly one of budget.steps and budget.minutes must be set; received {steps} and {minutes}."
+        )
+        raise SettingError(message)
+
+
+def _check_inference(plan: Plan, classes: int) -> None:
+    inference = plan.inference
+    if inference.overlap >= inference.window:
+        message = (
+            f"inference.overlap ({inference.overlap} px) must be below inference.window "
+            f"({inference.window} px)."
+        )
+        raise SettingError(message)
+    if inference.decision == "argmax" and plan.overlapping:
+        message = (
+            "inference.decision=argmax gives one class per pixel, but the classes overlap: use threshold."
+        )
+        raise SettingError(message)
+    if inference.decision == "threshold" and classes > 2 and not plan.overlapping:
+        message = (
+            "inference.decision=threshold needs two classes or overlapping ones; there are "
+            f"{classes} exclusive ones: use argmax."
+        )
+        raise SettingError(message)

@@ -27,7 +27,9 @@ def test_crops_from_disk_are_those_from_memory(write_store, pictures, rng):
         image = int(rng.integers(2))
         height, width = pictures[0][image].shape[1:]
         row, col = rng.integers(0, height - 8), rng.integers(0, width - 8)
-        window = Window(int(row), int(col), int(rng.integers(1, height - row)), int(rng.integers(1, width - col)))
+        window = Window(
+            int(row), int(col), int(rng.integers(1, height - row)), int(rng.integers(1, width - col))
+        )
         for one, other in zip(near.crop(image, window), far.crop(image, window), strict=True):
             assert one.dtype == other.dtype
             np.testing.assert_array_equal(one, other)

@@ -84,11 +84,11 @@ def test_the_watch_looks_as_often_as_planned(plan, set_up):
 def test_a_time_budget_is_kept(plan, set_up, monkeypatch):
     # Every look at the clock takes a hundredth of a second.
     session = set_up(with_budget(plan, minutes=0.01, validations=3))
-    now = count(time.monotonic(), 0.01)
+    now = count(time.monotonic() + 0.05, 0.01)
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(now)))
     assert train(session) == "finished"
     state = session.trainee.state
-    assert state.seconds == pytest.approx(0.6, abs=0.05)
+    assert state.seconds == pytest.approx(0.6, abs=0.1)
     assert 10 < state.step < 60
     assert len(state.validations) == 3
 
@@ -188,12 +188,16 @@ def test_steps_that_a_killed_training_logged_after_its_state_are_logged_anew(pla
 
 def test_resume_refuses_another_plan(plan, set_up):
     train(set_up(with_budget(plan, steps=2)))
-    with pytest.raises(StaleRecordError, match=r"was trained by plan \w{16}, but the plan given now is \w{16}"):
+    with pytest.raises(
+        StaleRecordError, match=r"was trained by plan \w{16}, but the plan given now is \w{16}"
+    ):
         set_up(with_budget(plan, steps=3), resume=True)
 
 
 def test_resume_without_a_state_says_so(plan, set_up):
-    with pytest.raises(WeightsError, match=r"state\.safetensors: expected a safetensors file, but there is none"):
+    with pytest.raises(
+        WeightsError, match=r"state\.safetensors: expected a safetensors file, but there is none"
+    ):
         set_up(plan, resume=True)
 
 
@@ -213,7 +217,9 @@ def test_a_loss_that_is_not_finite_stops_with_advice(plan, set_up, after, kept):
         return value * math.nan if next(steps) == after else value
 
     broken = dataclasses.replace(session, course=dataclasses.replace(session.course, loss=loss))
-    advice = rf"At step {after + 1} the loss is nan .* --set optimizer.learning_rate=0.001\) or in full precision"
+    advice = (
+        rf"At step {after + 1} the loss is nan .* --set optimizer.learning_rate=0.001\) or in full precision"
+    )
     with pytest.raises(TrainingError, match=advice.replace("--", ".*--")) as caught:
         train(broken)
     assert ("best weights so far stay in" in str(caught.value)) == kept
@@ -252,4 +258,6 @@ def test_the_watch_speaks_once_of_each_trouble(plan, set_up):
     train(dataclasses.replace(session, course=still), progress=progress)
     spoken = [line for line in progress.said if line.startswith("Watch:")]
     assert len(spoken) == 1
+    # Not before the rate has risen (0.3 of 6 steps): any network that starts at the prior is constant then.
+    assert spoken[0].startswith("Watch: At step 2,")
     assert "the same answer everywhere" in spoken[0]

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from rareseg.errors import OutputExistsError, SettingError
-from rareseg.scenes import land_scene, road_scene, write_land, write_roads
+from rareseg.scenes import land_scene, road_scene, write_land, write_photo, write_roads
 from rareseg.scenes.write import PALETTE
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -146,3 +146,20 @@ def test_progress_counts_scenes(tmp_path):
 
     write_roads(tmp_path / "roads", count=2, size=64, progress=Counter())
     assert Counter.total == Counter.done == 2
+
+
+def test_a_photo_alone_is_that_of_its_seed(tmp_path):
+    path = write_photo(tmp_path / "new" / "photo.png", seed=5, size=96, road_share=0.1)
+    np.testing.assert_array_equal(read(path), road_scene(5, size=96, road_share=0.1).photo)
+    assert [entry.name for entry in path.parent.iterdir()] == ["photo.png"]
+    with pytest.raises(OutputExistsError, match=r"photo\.png exists already"):
+        write_photo(path, seed=6, size=96)
+    write_photo(path, seed=6, size=96, overwrite=True)
+    np.testing.assert_array_equal(read(path), road_scene(6, size=96).photo)
+
+
+def test_a_photo_is_written_as_png_only(tmp_path):
+    with pytest.raises(
+        SettingError, match=r"photo\.jpg: photos of scenes are written as \.png, not as \.jpg"
+    ):
+        write_photo(tmp_path / "photo.jpg", seed=5, size=96)

@@ -110,6 +110,15 @@ class _Shown:
 
     progress: Progress
     task: Task
+    told: set[str] = field(default_factory=set)
+
+    def warn(self, check: CollapseCheck) -> None:
+        """Say what the watch sees, once per kind of trouble; ranking weakly is none yet."""
+        found = verdict(check)
+        trouble = found.state in ("dead units", "constant output", "does not follow the labels")
+        if trouble and found.state not in self.told:
+            self.told.add(found.state)
+            self.progress.say(f"Watch: {found.reason}")
 
 
 def _train(course: Course, trainee: Trainee, fabric: Fabric, log: TrainingLog, shown: _Shown) -> None:
@@ -128,7 +137,10 @@ def _train(course: Course, trainee: Trainee, fabric: Fabric, log: TrainingLog, s
             before, done = done, min(clock.progress(trainee.state.step), 1.0)
             shown.task.advance(done - before, note=_note(course, trainee.state, loss))
             if trainee.state.step % plan.watch.every_steps == 0:
-                _watch(course, trainee, log, shown.progress)
+                check = _watch(course, trainee, log)
+                # While the rate still rises, any network that starts at the prior is constant.
+                if done >= plan.optimizer.warmup:
+                    shown.warn(check)
             if _milestone(done, plan) > validated:
                 validated = _milestone(done, plan)
                 _validate(course, trainee, log)
@@ -181,24 +193,13 @@ def _backward(course: Course, trainee: Trainee, fabric: Fabric, batch: Batch) ->
     return value, float(norm)
 
 
-def _watch(course: Course, trainee: Trainee, log: TrainingLog, progress: Progress) -> None:
-    """Look for collapse in the weights as trained, and say what is seen."""
+def _watch(course: Course, trainee: Trainee, log: TrainingLog) -> CollapseCheck:
+    """Look for collapse in the weights as trained."""
     state = trainee.state
     check = course.watch.look(trainee.model, state.step)
     log.check(check)
-    _warn(check, state, progress)
     trainee.state = replace(state, checks=(*state.checks, check))
-
-
-def _warn(check: CollapseCheck, state: TrainingState, progress: Progress) -> None:
-    """Say what the watch sees once per kind of trouble; slow starts are no trouble yet."""
-    found = verdict(check)
-    told = {verdict(earlier).state for earlier in state.checks}
-    if (
-        found.state in ("dead units", "constant output", "does not follow the labels")
-        and found.state not in told
-    ):
-        progress.say(f"Watch: {found.reason}")
+    return check
 
 
 def _validate(course: Course, trainee: Trainee, log: TrainingLog) -> None:

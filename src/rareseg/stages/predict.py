@@ -95,7 +95,10 @@ def _photos(images: Sequence[Path]) -> list[Path]:
         message = "Expected images or folders of images to map:"
         raise DataError(message, problems)
     # A photo may be named twice, by itself and by its folder.
-    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
+    once: dict[Path, Path] = {}
+    for path in found:
+        once.setdefault(path.resolve(), path)
+    return list(once.values())
 
 
 def _is_photo(path: Path) -> bool:

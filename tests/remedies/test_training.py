@@ -198,3 +198,13 @@ def test_only_several_exclusive_classes_are_decided_by_argmax(classes: int, over
 def test_a_short_training_is_watched_too(steps: int | None, every: int):
     budget = budget_choice(None, steps)
     assert watch_choice(budget).every_steps == every
+
+
+@pytest.mark.parametrize(
+    ("minutes", "steps", "validations"),
+    [(5.0, None, 5), (50.0, None, 5), (51.0, None, 6), (600.0, None, 60), (None, 100, 5), (None, 40_000, 20)],
+)
+def test_a_long_training_is_kept_on_disk_at_least_every_ten_minutes_or_two_thousand_steps(
+    minutes, steps, validations
+):
+    assert watch_choice(budget_choice(minutes, steps)).validations == validations

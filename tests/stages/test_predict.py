@@ -282,5 +282,5 @@ def test_overlapping_classes_from_end_to_end(overlapping, tiny, tmp_path):
     assert np.ptp(probabilities.sum(axis=0)) > 0.2
     png = tmp_path / "place1.png"
     cv2.imwrite(str(png), read(source)[0][::-1].transpose(1, 2, 0))
-    names = [path.name for path in predict_images(tmp_path / "run", [png], tmp_path / "maps")]
+    names = [path.name for path in predict_images(tmp_path / "run", [png], tmp_path / "png")]
     assert names[1:3] == ["place1_probability_road.png", "place1_probability_bridge-ford.png"]

@@ -28,6 +28,8 @@ _CROP = 256
 _BATCH = 8
 _WINDOW = 512
 _MINUTES = 10.0
+_MINUTES_APART, _STEPS_APART = 10, 2000
+"""A crash loses at most this much of a long training."""
 _UPRIGHT = 0.1
 """Share of the class entropy that the row explains, from which up is up."""
 
@@ -197,5 +199,10 @@ def inference_choice(
 def watch_choice(budget: BudgetChoice) -> WatchChoice:
     """Choose how often training looks at itself."""
     every = 200 if budget.steps is None else max(1, min(200, budget.steps // 5))
-    because = "early enough to stop a lost run, seldom enough to cost next to nothing"
-    return WatchChoice(every_steps=every, validations=5, because=because, reference="")
+    long = budget.steps / _STEPS_APART if budget.steps is not None else (budget.minutes or 0) / _MINUTES_APART
+    validations = max(5, math.ceil(long))
+    because = (
+        f"{validations} validations over the budget, each of which keeps the training on disk: at least one every "
+        f"{_MINUTES_APART} minutes or {_STEPS_APART} steps"
+    )
+    return WatchChoice(every_steps=every, validations=validations, because=because, reference="")

@@ -106,6 +106,27 @@ def test_it_learns_and_the_best_weights_are_those_that_scored_best(plan, set_up)
     assert all(torch.equal(value, session.trainee.average[name]) for name, value in last.items())
 
 
+def test_best_is_not_replaced_by_worse(plan, set_up):
+    session = set_up(with_budget(plan, steps=3, validations=3))
+    real, scores = session.course.validate, iter((0.2, 0.9, 0.4))
+
+    def validate(step, seconds):
+        return replace(real(step, seconds), score=next(scores))
+
+    averages = []
+
+    def remembered(step, seconds):
+        averages.append({name: value.clone() for name, value in session.trainee.average.items()})
+        return validate(step, seconds)
+
+    course = dataclasses.replace(session.course, validate=remembered)
+    train(dataclasses.replace(session, course=course))
+    assert (session.trainee.state.best_step, session.trainee.state.best_score) == (2, 0.9)
+    for file, expected in (("best", averages[1]), ("last", averages[2])):
+        kept = load_tensors(session.course.folder / f"{file}.safetensors")
+        assert all(torch.equal(value, expected[name]) for name, value in kept.items())
+
+
 def test_the_first_loss_is_kept(plan, set_up):
     session = set_up(with_budget(plan, steps=5))
     train(session)

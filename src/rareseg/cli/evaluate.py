@@ -13,7 +13,7 @@ from rareseg.cli.options import data_argument, json_option, output_option, overw
 @output_option("Write the report as JSON to this file.  [default: only print it]")
 @click.option(
     "--part",
-    type=click.Choice(["test", "val", "train"]),
+    type=click.Choice(["test", "val", "train", "all"]),
     help="Part of the data to score.  [default: test if RUN was trained on DATA, else all of DATA]",
 )
 @overwrite_option

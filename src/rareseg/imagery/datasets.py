@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rareseg.errors import DataError, MaskReadingError, Problem
+from rareseg.imagery.contents import digest_of
 from rareseg.imagery.groups import evident_groups, twins
 from rareseg.imagery.labels import MaskCounts, decide_reading
 from rareseg.imagery.layouts import Layout, recognise
@@ -95,7 +96,7 @@ def _read_masks(
     decided = None
     try:
         masks = [found.mask for found in surveys.values()]
-        decided = _as_before(masks, layout, like) or decide_reading(masks, layout.spec, layout.name)
+        decided = _decided(masks, layout, like)
     except MaskReadingError:
         # Damaged or missing files may be why it cannot be decided: they come first.
         if not problems:
@@ -112,6 +113,24 @@ def _read_masks(
     if problems:
         raise _unusable_files(problems)
     return classes, reading, pixels
+
+
+def _decided(
+    masks: Sequence[MaskCounts], layout: Layout, like: Dataset | None
+) -> tuple[tuple[str, ...], MaskReading]:
+    """Decide the reading: by these masks alone where that gives the classes of `like`, else as `like` reads.
+
+    A part of a set may lack classes, so its own reading may give other ones; but where both give the same
+    classes, the set's own is right: the two may be stored with other values.
+    """
+    before = _as_before(masks, layout, like)
+    try:
+        own = decide_reading(masks, layout.spec, layout.name)
+    except MaskReadingError:
+        if before is None:
+            raise
+        return before
+    return own if before is None or like is None or own[0] == like.classes else before
 
 
 def _as_before(
@@ -218,6 +237,10 @@ def _part(pixels: dict[Match, list[int]], layout: Layout, classes: Sequence[str]
 
 
 def _pairs(heads: dict[Match, RasterInfo], parted: Split, root: Path) -> tuple[Pair, ...]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        images = pool.map(digest_of, [match.image for match in heads])
+        masks = pool.map(digest_of, [match.mask for match in heads])
+        digests = list(zip(images, masks, strict=True))
     pairs = [
         Pair(
             image=relative(match.image, root),
@@ -226,8 +249,12 @@ def _pairs(heads: dict[Match, RasterInfo], parted: Split, root: Path) -> tuple[P
             group=group,
             height=info.height,
             width=info.width,
+            image_digest=image_digest,
+            mask_digest=mask_digest,
         )
-        for (match, info), part, group in zip(heads.items(), parted.parts, parted.groups, strict=True)
+        for (match, info), part, group, (image_digest, mask_digest) in zip(
+            heads.items(), parted.parts, parted.groups, digests, strict=True
+        )
     ]
     return tuple(sorted(pairs, key=lambda pair: (PARTS.index(pair.part), pair.image)))
 

@@ -13,6 +13,8 @@ from rareseg.imagery.colours import overlay, palette
 from rareseg.imagery.rasters import RasterInfo, RasterWriter, Window
 from rareseg.records.dataset import VOID
 
+_LONGEST = 40
+"""Letters of a class name that stand in a file name; file systems take 255 bytes in all."""
 PREVIEW_PX = 2048
 """Longest side of a preview."""
 
@@ -175,9 +177,10 @@ class MapWriter:
 def _in_files(names: tuple[str, ...]) -> list[str]:
     """Return class names with all that file systems dislike replaced by "-", and numbered if they then agree."""
     plain = [
-        "".join(letter if letter.isalnum() or letter in "_-" else "-" for letter in name) for name in names
+        "".join(letter if letter.isalnum() or letter in "_-" else "-" for letter in name[:_LONGEST])
+        for name in names
     ]
-    folded = [name.casefold() for name in plain]
-    return [
-        name if folded.count(name.casefold()) == 1 else f"{name}_{label}" for label, name in enumerate(plain)
-    ]
+    if len({name.casefold() for name in plain}) == len(plain):
+        return plain
+    # Every number differs and ends at the first "_", so no two of these agree.
+    return [f"{label}_{name}" for label, name in enumerate(plain)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rareseg.errors import WeightsError
 from rareseg.network.optimizers import Stepper
-from rareseg.records.codec import decode, encode
+from rareseg.records.codec import decode, encode, give_usual_mode
 from rareseg.records.run import TrainingState
 
 BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.safetensors"
@@ -23,6 +23,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, 
     # Clones: safetensors refuses tensors that share memory, and wants them contiguous.
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     save_file(copies, temporary, metadata)
+    give_usual_mode(temporary)
     temporary.replace(path)
 
 
@@ -48,7 +49,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: str) ->
     """Give `model` the weights in `tensors`, all of them.
 
     Raises:
-        WeightsError: naming the keys and shapes that do not fit.
+        WeightsError: naming the keys and shapes that do not fit, or the tensors that are not finite.
     """
     own = model.state_dict()
     missing = sorted(own.keys() - tensors.keys())
@@ -62,6 +63,12 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: str) ->
         message = (
             f"{where} does not fit the network: {_few('missing', missing)}{_few('unexpected', unexpected)}"
             f"{_few('other shape', shapes)}use the weights of the same model and classes."
+        )
+        raise WeightsError(message)
+    broken = [name for name, tensor in sorted(tensors.items()) if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        message = (
+            f"{where} holds numbers that are not finite ({', '.join(broken[:3])}): train again or restore it."
         )
         raise WeightsError(message)
     model.load_state_dict(dict(tensors))

@@ -1,5 +1,6 @@
 """Mapping whole images: overlapping windows, blended, with bounded memory."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, final
@@ -19,7 +20,10 @@ Reader = Callable[[Window], tuple[NDArray[np.generic], NDArray[np.bool_]]]
 """Gives the photo (bands, height, width) and has_photo (height, width) of a window."""
 
 BLOCK = 4096
-"""Side in px of the blocks that are finished one after the other; memory grows with its square."""
+"""Largest side in px of the blocks that are finished one after the other."""
+_BLOCK_VALUES = 2 * BLOCK**2
+"""Probabilities, classes x pixels, that a block holds at most; memory grows with it, not with the image."""
+_LEAST_BLOCK = 512
 
 
 class MappedBlock(NamedTuple):
@@ -38,6 +42,12 @@ def autocast(precision: PrecisionChoice, device: torch.device) -> AbstractContex
 def to_probabilities(logits: Tensor, *, overlapping: bool) -> Tensor:
     """Return probabilities of logits (batch, classes, rows, cols): softmax, or sigmoid for overlapping classes."""
     return torch.sigmoid(logits) if overlapping else torch.softmax(logits, dim=1)
+
+
+def block_side(classes: int) -> int:
+    """Return the side in px of a block: smaller with more classes, so that memory stays the same."""
+    side = math.isqrt(_BLOCK_VALUES // classes)
+    return min(BLOCK, max(_LEAST_BLOCK, side // _LEAST_BLOCK * _LEAST_BLOCK))
 
 
 @final
@@ -63,7 +73,7 @@ class Mapper:
     def map_blocks(self, read: Reader, height: int, width: int) -> Iterator[MappedBlock]:
         """Yield the image block by block, each finished; windows lie at the same places whatever the blocks."""
         windows = grid(height, width, window=self._inference.window, overlap=self._inference.overlap)
-        for block in blocks(height, width, BLOCK):
+        for block in blocks(height, width, block_side(self._classes)):
             yield self._map_block(read, block, [window for window in windows if _meet(window, block)])
 
     def map_image(self, photo: NDArray[np.generic], has_photo: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -28,6 +28,10 @@ Validate = Callable[[int, float], Validation]
 """Scores the kept weights, given the step and the seconds so far."""
 
 
+def _now() -> float:
+    return time.monotonic()
+
+
 @final
 @dataclass(slots=True)
 class Clock:
@@ -36,11 +40,11 @@ class Clock:
     plan: Plan
     before: float
     """Seconds that earlier sessions of this run took."""
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=_now)
 
     def seconds(self) -> float:
         """Return the seconds trained so far."""
-        return self.before + time.monotonic() - self.started
+        return self.before + _now() - self.started
 
     def progress(self, step: int) -> float:
         """Return the share of the budget that is used, from 0; 1 and more means it is used up."""
@@ -97,8 +101,11 @@ def fit(course: Course, trainee: Trainee, fabric: Fabric, log: TrainingLog, prog
         try:
             _train(course, trainee, fabric, log, _Shown(progress, task))
         except KeyboardInterrupt:
-            progress.say(f"Stopped at step {trainee.state.step}: keeping what was trained.")
-            _validate(course, trainee, log)
+            _keep(course, trainee)
+            progress.say(
+                f"Stopped at step {trainee.state.step}: what was trained is kept, and scored once more."
+            )
+            _validate_unless_stopped(course, trainee, log, progress)
             return "interrupted"
     return "finished"
 
@@ -212,9 +219,24 @@ def _validate(course: Course, trainee: Trainee, log: TrainingLog) -> None:
     if scores.score >= state.best_score:
         state = replace(state, best_score=scores.score, best_step=state.step)
         save_tensors(course.folder / BEST, trainee.average)
-    save_tensors(course.folder / LAST, trainee.average)
-    save_state(course.folder, trainee.model, trainee.average, trainee.stepper, state)
     trainee.state = state
+    _keep(course, trainee)
+
+
+def _validate_unless_stopped(course: Course, trainee: Trainee, log: TrainingLog, progress: Progress) -> None:
+    """Score the kept weights, or, stopped by hand again, take them as best if there are no others."""
+    try:
+        _validate(course, trainee, log)
+    except KeyboardInterrupt:
+        progress.say("Stopped again: the last weights are kept, but not scored.")
+        if not (course.folder / BEST).exists():
+            save_tensors(course.folder / BEST, trainee.average)
+
+
+def _keep(course: Course, trainee: Trainee) -> None:
+    """Write the weights as last, and all that --resume needs."""
+    save_tensors(course.folder / LAST, trainee.average)
+    save_state(course.folder, trainee.model, trainee.average, trainee.stepper, trainee.state)
 
 
 def _note(course: Course, state: TrainingState, loss: float) -> str:

@@ -59,9 +59,23 @@ def load_run(folder: Path) -> TrainedRun:
             f"and audit {run.audit_digest}). Restore them, or train again."
         )
         raise StaleRecordError(message)
+    _check_lengths(folder, run, audit)
     model = build_network(_without_downloads(plan), bands=len(run.photo.mean))
     load_weights(model, load_tensors(folder / BEST), str(folder / BEST))
     return TrainedRun(run, plan, audit, hardware.to_device(model, plan.precision))
+
+
+def _check_lengths(folder: Path, run: Run, audit: Audit) -> None:
+    """Refuse a run.json whose lists do not have one entry per class or band."""
+    dataset = audit.dataset
+    for name, values, wanted in (
+        ("thresholds", run.thresholds, len(dataset.classes)),
+        ("photo.mean", run.photo.mean, dataset.bands),
+        ("photo.std", run.photo.std, dataset.bands),
+    ):
+        if len(values) != wanted:
+            message = f"{folder / RUN}: {name} holds {len(values)} numbers; expected {wanted}. Restore it."
+            raise RecordError(message)
 
 
 def _without_downloads(plan: Plan) -> Plan:

@@ -106,14 +106,18 @@ def write_bytes(path: Path, data: bytes, *, overwrite: bool = False) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
-        # mkstemp makes private files; give the result the mode that open() would have given.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
+        give_usual_mode(Path(temporary))
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def give_usual_mode(path: Path) -> None:
+    """Give a file that was made private, as temporary files are, the mode that open() would have given."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

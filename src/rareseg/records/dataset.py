@@ -78,6 +78,10 @@ class Pair(Record, frozen=True, kw_only=True):
     """Pixels."""
     width: int
     """Pixels."""
+    image_digest: str = ""
+    """First 16 hex digits of the photo file's SHA-256: tells whether it was seen before, whatever its name."""
+    mask_digest: str = ""
+    """The same of the mask file."""
 
 
 class ValueRange(Record, frozen=True, kw_only=True):

@@ -11,10 +11,13 @@ from msgspec import Meta
 from rareseg.records.codec import Record
 
 Share = Annotated[float, Meta(ge=0, le=1)]
-NotNegative = Annotated[float, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0, le=1e6)]
+Positive = Annotated[float, Meta(gt=0, le=1e6)]
 WeightRule = Literal["none", "sqrt_inverse", "inverse", "median_frequency", "enet", "given"]
 Count = Annotated[int, Meta(ge=1)]
+Width = Annotated[int, Meta(ge=1, le=4096)]
+Few = Annotated[int, Meta(ge=1, le=16)]
+Deviation = Annotated[float, Meta(ge=0, le=10)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
@@ -30,11 +33,11 @@ class ModelChoice(Choice, frozen=True, kw_only=True):
     """The network. Names: "compact_unet", "fcn32_vgg16", or an SMP architecture such as "smp:unet"."""
 
     name: str
-    width: Count | None = None
+    width: Width | None = None
     """compact_unet: channels of the first level."""
-    levels: Count | None = None
+    levels: Few | None = None
     """compact_unet: halvings below the stem."""
-    stem: Count | None = None
+    stem: Few | None = None
     """compact_unet: side of the space-to-depth block, px."""
     encoder: str | None = None
     """smp: encoder name, e.g. "resnet34"."""
@@ -106,7 +109,7 @@ class OptimizerChoice(Choice, frozen=True, kw_only=True):
 class CropChoice(Choice, frozen=True, kw_only=True):
     """Side of the square training crops, px."""
 
-    size: Annotated[int, Meta(ge=16)]
+    size: Annotated[int, Meta(ge=16, le=8192)]
 
 
 class BatchChoice(Choice, frozen=True, kw_only=True):
@@ -134,16 +137,16 @@ class AugmentationChoice(Choice, frozen=True, kw_only=True):
 
     mirror: Literal["none", "horizontal", "both"]
     quarter_turns: bool
-    brightness: NotNegative
+    brightness: Deviation
     """Standard deviation of a shift added per image and band, in standard deviations of the band."""
-    contrast: NotNegative
+    contrast: Deviation
     """Standard deviation of a factor around 1 applied per image."""
 
 
 class InferenceChoice(Choice, frozen=True, kw_only=True):
     """How whole images are mapped: overlapping windows, blended, optionally over turned copies."""
 
-    window: Annotated[int, Meta(ge=64)]
+    window: Annotated[int, Meta(ge=64, le=8192)]
     """px"""
     overlap: Annotated[int, Meta(ge=0)]
     """px shared by neighbouring windows."""

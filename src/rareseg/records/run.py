@@ -4,7 +4,9 @@ A run is a folder: audit.json, plan.json, run.json, best.safetensors and last.sa
 state.safetensors (optimizer and averages, for --resume), log.csv and TensorBoard events.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from rareseg.records.codec import Record
 
@@ -15,7 +17,7 @@ class PhotoStatistics(Record, frozen=True, kw_only=True):
     """What photos were scaled with, so that mapping does the same: (value - mean) / std per band."""
 
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[Annotated[float, Meta(ge=0)], ...]
 
 
 class CollapseCheck(Record, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ class Run(Record, frozen=True, kw_only=True):
     parameters: int
     trainable_parameters: int
     photo: PhotoStatistics
-    thresholds: tuple[float | None, ...]
+    thresholds: tuple[Annotated[float, Meta(ge=0, le=1)] | None, ...]
     """Per class, the probability from which F1 is best on the validation part; None if it is absent there."""
     thresholds_from: str
     """The part they were chosen on."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +10,13 @@ from numpy.typing import NDArray
 from rareseg.errors import DataError, SettingError
 from rareseg.imagery.datasets import discover
 from rareseg.imagery.samples import read_photo, read_sample
-from rareseg.imagery.tiles import Window, blocks
+from rareseg.imagery.tiles import Window
 from rareseg.measures.baseline import constant_predictor
 from rareseg.measures.confusion import mean_of_present
-from rareseg.measures.tally import members
-from rareseg.network.forward import BLOCK
 from rareseg.network.trained import TrainedRun, load_run
 from rareseg.network.validation import RELAXED_PX, Counted, Scorer, summed
 from rareseg.progress import Progress, Silent, Task
 from rareseg.records import codec
-from rareseg.records.audit import Audit
 from rareseg.records.dataset import PARTS, Dataset, Pair, PartName
 from rareseg.records.report import ClassScores, MacroScores, MicroScores, Report
 
@@ -28,8 +26,9 @@ def evaluate_run(
 ) -> Report:
     """Score the run in `folder` on the labelled images in `data` with the run's own thresholds.
 
-    Without `part`: if `data` is what the run was trained on, its held-out part ("test", or "val" where there
-    is no test part), else all of it.
+    Images are known by their content, whatever their names and folder. Without `part`: if all of them belong
+    to the run's data, its held-out part ("test", or "val" where there is no test part); else everything but
+    what the run was trained or tuned on.
 
     Raises:
         DataError: if the data cannot be read, or does not fit the run (bands, dtype, classes).
@@ -39,21 +38,74 @@ def evaluate_run(
     trained = load_run(folder)
     root, dataset = discover(data, progress, like=trained.audit.dataset)
     _check_fit(trained, dataset, data)
-    namesake = _same_pairs(dataset, trained.audit.dataset)
-    known = namesake and _same_labels(root, trained.audit)
-    if known:
-        dataset = trained.audit.dataset
-    name = part or (_held_out(dataset) if known else "all")
-    pairs = _chosen(dataset, name)
-    with progress.task("scoring", len(pairs)) as task:
-        counted = summed(_counts(trained, root, dataset, pairs, task))
+    choice = _choose(dataset, trained.audit.dataset, part)
+    with progress.task("scoring", len(choice.pairs)) as task:
+        counted = summed(_counts(trained, root, dataset, choice.pairs, task))
     if counted is None or not counted.counted:
-        message = f"{data}: part {name!r} holds no counted pixel, so there is nothing to score."
+        message = f"{data}: part {choice.part!r} holds no counted pixel, so there is nothing to score."
         raise DataError(message)
-    notes = _notes(trained, dataset, name, known=known)
-    if namesake and not known:
-        notes = (f"{data} holds files of the names that the run was trained on, but other labels.", *notes)
-    return _report(trained, counted, data=data, part=name, images=len(pairs), notes=notes)
+    notes = (*choice.notes, *_namesake_notes(choice.pairs, trained.audit.dataset))
+    return _report(trained, counted, data=data, part=choice.part, images=len(choice.pairs), notes=notes)
+
+
+class _Choice(NamedTuple):
+    """What is scored, and what a reader must know before believing the scores."""
+
+    part: str
+    pairs: list[Pair]
+    notes: tuple[str, ...]
+
+
+def _choose(dataset: Dataset, own: Dataset, part: str | None) -> _Choice:
+    """Choose the pairs to score; `own` is the data that the run was made from."""
+    parts = {pair.image_digest: pair.part for pair in own.pairs}
+    of_pair = [(pair, parts.get(pair.image_digest)) for pair in dataset.pairs]
+    new = [pair for pair, known in of_pair if known is None]
+    there = [name for name in PARTS if any(known == name for _, known in of_pair)]
+    if part is None:
+        part = "all" if new else next(name for name in ("test", "val", "train") if name in there)
+        left_out = sum(known in ("train", "val") for _, known in of_pair) if new else 0
+        pairs = [pair for pair, known in of_pair if known in ((None, "test") if new else (part,))]
+        notes = _left_out_notes(left_out)
+    else:
+        pairs = [pair for pair, known in of_pair if part in ("all", known)]
+        notes = ()
+    if not pairs:
+        message = f"There is no part {part!r} to score; the data has: {', '.join([*there, 'all'])}."
+        raise SettingError(message)
+    scored = {parts.get(pair.image_digest) for pair in pairs}
+    return _Choice(part, pairs, (*notes, *_seen_notes(scored)))
+
+
+def _left_out_notes(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count} images were left out, as the run was trained or tuned on them (by content, not name).",)
+
+
+def _seen_notes(parts: set[PartName | None]) -> tuple[str, ...]:
+    notes: list[str] = []
+    if "train" in parts:
+        notes.append("The network was trained on some of these images: the scores say little about new ones.")
+    if "val" in parts:
+        notes.append(
+            "Thresholds and best weights were chosen on the part val, which is scored here: "
+            "the scores are a little too good."
+        )
+    return tuple(notes)
+
+
+def _namesake_notes(pairs: list[Pair], own: Dataset) -> tuple[str, ...]:
+    """Warn of scenes that bear the names of training scenes and hold other files: another crop of the place?"""
+    known = {pair.image_digest for pair in own.pairs}
+    trained_on = {pair.group for pair in own.pairs if pair.part == "train"}
+    shared = sorted({pair.group for pair in pairs if pair.image_digest not in known} & trained_on)
+    if not shared:
+        return ()
+    return (
+        f"{len(shared)} scenes bear the names of scenes that the run was trained on "
+        f"({', '.join(shared[:3])}): if they are the same places, the scores are too good.",
+    )
 
 
 def _counts(
@@ -85,68 +137,6 @@ def _check_fit(trained: TrainedRun, dataset: Dataset, data: Path) -> None:
             f"{', '.join(own.classes)}. Convert the photos, or describe the masks in a TOML."
         )
         raise DataError(message)
-
-
-def _same_pairs(dataset: Dataset, other: Dataset) -> bool:
-    """Return whether both name the same files of the same sizes, whatever their parts."""
-
-    def named(pairs: tuple[Pair, ...]) -> set[tuple[str, str, int, int]]:
-        return {(pair.image, pair.mask, pair.height, pair.width) for pair in pairs}
-
-    return named(dataset.pairs) == named(other.pairs)
-
-
-def _same_labels(root: Path, audit: Audit) -> bool:
-    """Return whether the held-out images hold as many pixels of each class as the audit counted.
-
-    Two sets may bear the same names (scene0000.png, ...) and hold other scenes.
-    """
-    dataset = audit.dataset
-    name = _held_out(dataset)
-    facts = audit.part(name)
-    found = np.zeros(len(dataset.classes), np.int64)
-    for pair in _chosen(dataset, name):
-        for window in blocks(pair.height, pair.width, BLOCK):
-            labels = read_sample(root, dataset, pair, window).counted
-            found += [
-                np.count_nonzero(members(labels, label, overlapping=dataset.overlapping))
-                for label in range(len(dataset.classes))
-            ]
-    return facts is not None and tuple(found.tolist()) == facts.counts.pixels
-
-
-def _held_out(dataset: Dataset) -> PartName:
-    return "test" if any(pair.part == "test" for pair in dataset.pairs) else "val"
-
-
-def _chosen(dataset: Dataset, name: str) -> list[Pair]:
-    pairs = [pair for pair in dataset.pairs if name in ("all", pair.part)]
-    if not pairs:
-        there = [part for part in PARTS if any(pair.part == part for pair in dataset.pairs)]
-        message = f"There is no part {name!r} to score; the data has: {', '.join([*there, 'all'])}."
-        raise SettingError(message)
-    return pairs
-
-
-def _notes(trained: TrainedRun, dataset: Dataset, name: str, *, known: bool) -> tuple[str, ...]:
-    """Return what a reader must know before believing the scores."""
-    notes: list[str] = []
-    if name == trained.run.thresholds_from and known:
-        notes.append(
-            f"Thresholds and best weights were chosen on this same part ({name}), as the data has no test part: "
-            "the scores are a little too good."
-        )
-    if name in ("train", "all") and known:
-        notes.append("The network was trained on these images: the scores say nothing about new ones.")
-    if not known:
-        seen = {pair.group for pair in trained.audit.dataset.pairs if pair.part == "train"}
-        shared = sorted({pair.group for pair in dataset.pairs} & seen)
-        if shared:
-            notes.append(
-                f"{len(shared)} scenes bear the names of scenes that the run was trained on "
-                f"({', '.join(shared[:3])}): if they are the same places, the scores are too good."
-            )
-    return tuple(notes)
 
 
 def _report(

@@ -140,11 +140,11 @@ def _refuse_clashes(jobs: Sequence[tuple[RasterInfo, MapFiles]]) -> None:
             for path in files.all()
             if path.resolve() in photos
         ]
-        earlier = first.setdefault(files.classes.with_suffix(""), info.path)
-        if earlier != info.path:
-            problems.append(
-                Problem(str(info.path), f"has the same name as {earlier}, so their maps would too")
-            )
+        earlier = {first.setdefault(path.with_suffix(""), info.path) for path in files.all()} - {info.path}
+        problems += [
+            Problem(str(info.path), f"has the same name as {other}, or one of its maps would")
+            for other in sorted(earlier)
+        ]
     if problems:
         message = "Maps are named after their photos. Map these in separate calls, into separate folders:"
         raise DataError(message, problems)

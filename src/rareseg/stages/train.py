@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from rareseg.errors import OutputExistsError, StaleRecordError, TrainingError
+import numpy as np
+
+from rareseg.errors import OutputExistsError, SettingError, StaleRecordError, TrainingError
+from rareseg.imagery.contents import changed_files
 from rareseg.measures.collapse import collapsed, verdict
 from rareseg.network import hardware
 from rareseg.network.checkpoint import BEST, LAST, STATE, load_tensors, load_weights
@@ -18,6 +21,7 @@ from rareseg.records.audit import Audit, PartFacts
 from rareseg.records.dataset import PartName
 from rareseg.records.plan import Plan
 from rareseg.records.run import Outcome, PhotoStatistics, Run
+from rareseg.remedies.weights import by_rule
 
 
 def train_plan(
@@ -41,6 +45,7 @@ def train_plan(
     """
     progress = progress or Silent()
     _check_plan(plan, audit)
+    _check_files(root, audit)
     refuse_used(folder, resume=resume, overwrite=overwrite)
     facts = _part(audit, "train")
     statistics = PhotoStatistics(mean=facts.band_mean, std=facts.band_std)
@@ -68,6 +73,7 @@ def _check_plan(plan: Plan, audit: Audit) -> None:
             "images, masks or split have changed. Make a new plan, or restore the data."
         )
         raise StaleRecordError(message)
+    _check_weights(plan, audit)
     dataset = audit.dataset
     if (plan.classes, plan.overlapping) != (dataset.classes, dataset.overlapping):
         message = (
@@ -75,6 +81,32 @@ def _check_plan(plan: Plan, audit: Audit) -> None:
             f"{_described(dataset.classes, dataset.overlapping)}. Name classes in the data's TOML, not in the plan."
         )
         raise StaleRecordError(message)
+
+
+def _check_files(root: Path, audit: Audit) -> None:
+    """Refuse an audit of other files: its priors, parts and scale would be those of another set."""
+    problems = changed_files(root, audit.dataset)
+    if problems:
+        listed = "; ".join(f"{problem.path} {problem.reason}" for problem in problems[:3])
+        message = (
+            f"{len(problems)} of the files that the audit counted are not what they were: {listed}. "
+            "Audit the data anew, or restore it."
+        )
+        raise StaleRecordError(message)
+
+
+def _check_weights(plan: Plan, audit: Audit) -> None:
+    """Refuse class weights that are not those of their rule, as after an edit by hand."""
+    rule, facts = plan.weights.rule, _part(audit, "train")
+    if rule == "given":
+        return
+    expected = by_rule(rule, facts.counts)
+    if not np.allclose(plan.weights.values, expected, rtol=1e-6):
+        message = (
+            f"weights.values {plan.weights.values} are not those of weights.rule={rule} "
+            f"({', '.join(f'{value:.4g}' for value in expected)}). Set weights.rule=given to use your own."
+        )
+        raise SettingError(message)
 
 
 def _described(classes: tuple[str, ...], overlapping: bool) -> str:
@@ -91,6 +123,12 @@ def refuse_used(folder: Path, *, resume: bool, overwrite: bool) -> None:
         message = f"{folder} is a file; expected a folder for the run. Choose another name with -o."
         raise OutputExistsError(message)
     used = folder.exists() and any(folder.iterdir())
+    if used and overwrite and not any((folder / name).is_file() for name in (RUN, PLAN)):
+        message = (
+            f"{folder} holds files, but no run ({RUN} or {PLAN}) that --overwrite could replace. "
+            "Choose another name with -o."
+        )
+        raise OutputExistsError(message)
     if used and not (resume or overwrite):
         message = (
             f"{folder} is not empty. Go on with its training by --resume, replace it by --overwrite, "

@@ -57,10 +57,14 @@ def test_names_follow_the_photo(tmp_path):
     ]
     three = ("a b", "a/b", "Tree")
     assert names("x.png", three, overlapping=False)[1:4] == [
-        "x_probability_a-b_0.png",
-        "x_probability_a-b_1.png",
-        "x_probability_Tree.png",
+        "x_probability_0_a-b.png",
+        "x_probability_1_a-b.png",
+        "x_probability_2_Tree.png",
     ]
+    numbered = names("x.png", ("a/b", "a b", "a-b_0"), overlapping=False)
+    assert len(set(numbered)) == len(numbered)
+    long = names("x.png", ("é" * 300, "b" * 300, "c"), overlapping=False)
+    assert all(len(name.encode()) <= 255 for name in long)
 
 
 def test_names_that_differ_by_case_alone_differ_on_every_disk(tmp_path):

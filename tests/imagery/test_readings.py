@@ -180,7 +180,7 @@ def test_more_values_than_names():
 
 
 def test_named_noisy_levels_keep_the_names():
-    classes, reading = decide(grey({0: 770, 1: 10, 5: 15, 237: 205}), spec=named("land", "road"))
+    classes, reading = decide(grey({0: 770, 1: 10, 3: 5, 5: 5, 237: 205}), spec=named("land", "road"))
     assert classes == ("land", "road")
     assert reading.kind == "two_level"
 
@@ -238,7 +238,7 @@ def test_levels_on_one_side_of_the_middle_are_cut_halfway():
 
 
 def test_noise_near_both_ends():
-    noise = {0: 900, 3: 20, 7: 10, 250: 10, 253: 20, 255: 300}
+    noise = {0: 9000, 3: 20, 5: 15, 7: 10, 250: 10, 252: 15, 253: 20, 255: 3000}
     assert spans(decide(grey(noise))[1]) == [(0, 7, 0), (250, 255, 1)]
 
 
@@ -275,6 +275,64 @@ def test_a_real_blurred_mask_is_an_error_and_the_suggestion_settles_it():
     classes, reading = decide(mask, spec=suggested(failure(mask)))
     assert classes == ("background", "foreground")
     assert np.array_equal(apply_reading(raw, reading, "a"), smooth >= 128)
+
+
+# Class indices beside a value that may mean not counted
+
+BESIDE = [
+    {0: 50, 1: 20, 2: 20, 254: 10},
+    {0: 60, 1: 30, 128: 10},
+    {0: 50, 1: 20, 2: 10, 3: 5, 4: 5, 100: 10},
+    {0: 60, 1: 30, 99: 10},
+    {0: 9700, 1: 3, 254: 297},
+    {0: 9700, 1: 3, 2: 2, 254: 295},
+    {0: 9000, 1: 250, 2: 3, 3: 2, 254: 745},
+]
+
+
+@pytest.mark.parametrize("counts", BESIDE)
+@pytest.mark.parametrize("names", [(), ("a", "b")])
+def test_an_unknown_value_beside_indices_is_asked_about(counts, names):
+    message = failure(grey(counts), spec=named(*names))
+    *indices, last = counts
+    assert f"class indices with {last} for not counted or for a class, or two levels with noise" in message
+    assert "Interpolated" not in message
+    assert re.search(rf"^ +{last} +{counts[last]} ", message, re.MULTILINE)
+    record = suggested(message)
+    if not names or len(indices) == 2:
+        assert record.void == (last,)
+        assert [entry.values for entry in record.classes] == [(value,) for value in indices]
+
+
+def test_values_that_fill_areas_are_no_noise():
+    """By shares alone 1 to 3 could be noise, but they come in areas, and noise in single pixels."""
+    counts = {0: 9000, 1: 80, 2: 40, 3: 20, 237: 860}
+    assert decide(grey(counts))[1].kind == "two_level"
+    scattered = MaskCounts("a.png", counts, 1, None, blocks={0: 8500, 1: 5, 237: 800})
+    assert decide(scattered)[1].kind == "two_level"
+    areas = MaskCounts("a.png", counts, 1, None, blocks={0: 8500, 1: 5, 2: 30, 237: 800})
+    assert "2 fills areas rather than single pixels, as a class does" in failure(areas)
+
+
+@pytest.mark.parametrize("middle", [{128: 20}, {60: 10, 128: 10}])
+def test_single_values_between_two_levels_are_asked_about(middle):
+    message = failure(grey({0: 700, **middle, 255: 280}))
+    assert "of the pixels away from the levels 0 and 255, so it may be a class" in message
+
+
+def test_class_values_near_the_upper_level_are_asked_about():
+    message = failure(grey({0: 900, 248: 1, 255: 99}))
+    assert "beside 255 stands 248 alone, which may be a class rather than noise" in message
+    message = failure(grey({0: 900, 248: 5, 250: 5, 252: 9, 255: 81}))
+    assert "the values 248, 250, 252 beside 255 hold 19 % of the pixels there, one of them 9 %" in message
+
+
+@pytest.mark.parametrize("pair", [(-1, 0), (50, 60)])
+def test_two_values_that_do_not_tell_which_is_which(pair):
+    message = failure(grey(dict.fromkeys(pair, 5)))
+    assert f"The masks hold two values, {pair[0]} and {pair[1]}, and which of them is the backgr" in message
+    assert "Interpolated" not in message
+    assert [entry.values for entry in suggested(message).classes] == [(value,) for value in pair]
 
 
 # CamVid
@@ -326,7 +384,7 @@ def test_the_border_of_voc_is_void():
 
 def test_a_grey_ramp_is_no_palette():
     ramp = {value: (value, value, value) for value in range(256)}
-    assert decide(grey({0: 5, 2: 1, 237: 3, 238: 1}, palette=ramp))[1].kind == "two_level"
+    assert decide(grey({0: 500, 1: 2, 2: 1, 4: 1, 237: 300}, palette=ramp))[1].kind == "two_level"
 
 
 def test_too_many_palette_indices():

@@ -102,3 +102,9 @@ def test_mapping_leaves_the_training_mode_as_it_was(plan, statistics):
     model = Pointwise().train()
     mapper(model, plan, statistics).map_image(np.zeros((3, 64, 64), np.float32), np.ones((64, 64), bool))
     assert model.training
+
+
+@pytest.mark.parametrize(("classes", "side"), [(1, 4096), (2, 4096), (3, 3072), (11, 1536), (254, 512)])
+def test_blocks_shrink_with_the_number_of_classes_so_that_memory_does_not_grow(classes, side):
+    assert forward.block_side(classes) == side
+    assert classes * side**2 <= max(2 * 4096**2, classes * 512**2)

@@ -18,6 +18,7 @@ from rareseg.network.logs import TrainingLog
 from rareseg.network.loop import fit
 from rareseg.progress import Silent
 from rareseg.records.plan import BudgetChoice
+from rareseg.records.run import Validation
 
 WHY = {"because": "test", "reference": ""}
 
@@ -151,7 +152,7 @@ def test_ctrl_c_and_resume_go_on_where_it_stopped(plan, set_up, name):
     session = set_up(chosen)
     progress = Watching(stop_at=12)
     assert train(session, progress=progress) == "interrupted"
-    assert progress.said == ["Stopped at step 12: keeping what was trained."]
+    assert progress.said == ["Stopped at step 12: what was trained is kept, and scored once more."]
     stopped = session.trainee
     assert stopped.state.step == 12
     again = set_up(chosen, resume=True)
@@ -281,3 +282,20 @@ def test_the_watch_speaks_once_of_each_trouble(plan, set_up):
     # Not before the rate has risen (0.3 of 6 steps): any network that starts at the prior is constant then.
     assert spoken[0].startswith("Watch: At step 2,")
     assert "the same answer everywhere" in spoken[0]
+
+
+def test_a_second_ctrl_c_while_scoring_loses_nothing(plan, set_up):
+    session = set_up(with_budget(plan, steps=30))
+
+    def stopped_again(step: int, seconds: float) -> Validation:
+        raise KeyboardInterrupt
+
+    course = dataclasses.replace(session.course, validate=stopped_again)
+    session = dataclasses.replace(session, course=course)
+    progress = Watching(stop_at=3)
+    assert train(session, progress=progress) == "interrupted"
+    assert progress.said[-1] == "Stopped again: the last weights are kept, but not scored."
+    state, _ = load_state(session.course.folder)
+    assert state.step == 3
+    best = load_tensors(session.course.folder / "best.safetensors")
+    assert all(torch.equal(best[name], value) for name, value in session.trainee.average.items())

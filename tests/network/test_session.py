@@ -119,7 +119,7 @@ def test_of_two_classes_the_rare_one_decides(plan, rng, rare, rule):
         return 2 * (given & holds).sum() / (given.sum() + holds.sum())
 
     best = max(f1(cut) for cut in np.linspace(0, 1, 1001))
-    assert f1(thresholds[rare]) == pytest.approx(best, abs=1e-3)
+    assert f1(thresholds[rare]) == pytest.approx(best, abs=5e-3)
 
 
 def test_thresholds_of_several_classes_are_each_its_own(plan, rng):

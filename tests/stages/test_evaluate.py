@@ -184,10 +184,10 @@ def test_parts_of_the_training_data(roads_run, roads):
     assert evaluate_run(roads_run, roads) == counts["test"]
     for name in ("train", "all"):
         assert (
-            "The network was trained on these images: the scores say nothing about new ones."
+            "The network was trained on some of these images: the scores say little about new ones."
             in counts[name].notes
         )
-    assert "chosen on this same part (val)" in counts["val"].notes[0]
+    assert "chosen on the part val, which is scored here" in counts["val"].notes[0]
     with pytest.raises(SettingError, match="no part 'holdout' to score; the data has: train, val, test, all"):
         evaluate_run(roads_run, roads, part="holdout")
 
@@ -199,7 +199,7 @@ def test_without_a_test_part_val_is_scored_and_said_to_be(striped, tiny, tmp_pat
     verbs.train(toml, output=tmp_path / "run", steps=5, settings=tiny)
     report = evaluate_run(tmp_path / "run", toml)
     assert report.part == "val"
-    assert "as the data has no test part: the scores are a little too good" in report.notes[0]
+    assert "chosen on the part val, which is scored here: the scores are a little too good" in report.notes[0]
     assert evaluate_run(tmp_path / "run", data / "data.toml", part="val") == report
 
 
@@ -213,8 +213,7 @@ def test_a_folder_with_the_same_names_and_other_scenes_is_another_folder(roads_r
     other = scenes.write_roads(tmp_path / "other", count=12, size=96, road_share=0.08, seed=4)
     report = evaluate_run(roads_run, other)
     assert (report.part, report.images) == ("all", 12)
-    assert "holds files of the names that the run was trained on, but other labels." in report.notes[0]
-    assert "scenes bear the names of scenes that the run was trained on" in report.notes[1]
+    assert "scenes bear the names of scenes that the run was trained on" in report.notes[0]
 
 
 def test_a_moved_copy_of_the_training_data_is_the_training_data(roads_run, roads, tmp_path):
@@ -224,7 +223,7 @@ def test_a_moved_copy_of_the_training_data_is_the_training_data(roads_run, roads
     assert replace(report, data="roads") == evaluate_run(roads_run, roads)
 
 
-def test_scenes_known_from_training_are_named(roads_run, roads, tmp_path):
+def test_images_known_from_training_are_named_whatever_their_folder(roads_run, roads, tmp_path):
     audit = codec.read(roads_run / "audit.json", Audit)
     name = next(pair.image for pair in audit.dataset.pairs if pair.part == "train").removeprefix("images/")
     for folder in ("images", "masks"):
@@ -232,10 +231,43 @@ def test_scenes_known_from_training_are_named(roads_run, roads, tmp_path):
         shutil.copy(roads / folder / name, tmp_path / "leak" / folder / name)
     report = evaluate_run(roads_run, tmp_path / "leak")
     assert report.images == 1
-    assert (
-        f"1 scenes bear the names of scenes that the run was trained on ({name.removesuffix('.png')})"
-        in report.notes[0]
+    assert report.part == "train"
+    assert "The network was trained on some of these images" in report.notes[0]
+
+
+def test_new_images_are_scored_without_those_of_the_training(roads_run, roads, tmp_path):
+    shutil.copytree(roads, tmp_path / "grown")
+    other = scenes.write_roads(tmp_path / "other", count=2, size=96, road_share=0.08, seed=9)
+    for folder in ("images", "masks"):
+        for path in (other / folder).iterdir():
+            shutil.copy(path, tmp_path / "grown" / folder / f"new_{path.name}")
+    parts = [pair.part for pair in codec.read(roads_run / "audit.json", Audit).dataset.pairs]
+    report = evaluate_run(roads_run, tmp_path / "grown")
+    assert (report.part, report.images) == ("all", 2 + parts.count("test"))
+    assert f"{parts.count('train') + parts.count('val')} images were left out" in report.notes[0]
+
+
+def test_a_toml_and_a_folder_with_less_are_still_the_training_data(roads_run, roads, tmp_path):
+    toml = tmp_path / "roads.toml"
+    toml.write_text(f'images = "{roads / "images"}"\nmasks = "{roads / "masks"}"\n')
+    assert evaluate_run(roads_run, toml).part == "test"
+    shutil.copytree(roads, tmp_path / "less")
+    audit = codec.read(roads_run / "audit.json", Audit)
+    gone = next(pair for pair in audit.dataset.pairs if pair.part == "train")
+    (tmp_path / "less" / gone.image).unlink()
+    (tmp_path / "less" / gone.mask).unlink()
+    assert evaluate_run(roads_run, tmp_path / "less").part == "test"
+
+
+def test_masks_stored_with_other_values_are_read_as_what_they_are(roads_run, tmp_path):
+    other = scenes.write_roads(tmp_path / "other", count=3, size=96, road_share=0.08, seed=9)
+    expected = evaluate_run(roads_run, other)
+    indices = scenes.write_roads(
+        tmp_path / "indices", count=3, size=96, road_share=0.08, seed=9, masks="indices"
     )
+    assert replace(evaluate_run(roads_run, indices), data="other") == expected
+    noisy = scenes.write_roads(tmp_path / "noisy", count=3, size=96, road_share=0.08, seed=9, masks="noisy")
+    assert replace(evaluate_run(roads_run, noisy), data="other") == expected
 
 
 @pytest.mark.parametrize("count", [1, 3])

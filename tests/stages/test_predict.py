@@ -175,7 +175,9 @@ def test_several_classes_get_a_map_each(land_run, land, tmp_path, write_raster):
 def test_photos_of_one_name_are_refused(roads_run, photo, tmp_path, write_raster):
     one, other = write_raster(tmp_path / "a" / "x.tif", photo), write_raster(tmp_path / "b" / "x.png", photo)
     third = write_raster(tmp_path / "c" / "x.tif", photo)
-    message = r"named after their photos[\s\S]*c/x\.tif: has the same name as .*a/x\.tif, or one of its maps would"
+    message = (
+        r"named after their photos[\s\S]*c/x\.tif: has the same name as .*a/x\.tif, or one of its maps would"
+    )
     with pytest.raises(DataError, match=message) as caught:
         predict_images(roads_run, [one, other, third], tmp_path / "maps")
     # The class rasters of x.tif and x.png would differ by their endings, but their previews would not.

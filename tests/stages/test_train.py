@@ -17,7 +17,11 @@ from rareseg.errors import (
     TrainingError,
     WeightsError,
 )
-from rareseg.network.checkpoint import load_state
+from rareseg.network.checkpoint import load_state, load_tensors, load_weights
+from rareseg.network.crops import CropStore
+from rareseg.network.session import choose_thresholds
+from rareseg.network.trained import load_run
+from rareseg.network.validation import Scorer, score_store, summed
 from rareseg.records import codec
 from rareseg.records.audit import Audit
 from rareseg.records.plan import Plan
@@ -220,7 +224,7 @@ def test_what_ctrl_c_leaves_can_be_scored_and_mapped_and_resumed(
     run = train_plan(*audited, decided(steps=20), folder, progress=progress)
     assert (run.outcome, run.steps) == ("interrupted", at)
     assert run.reason == f"Stopped by hand at step {at}; --resume goes on from there."
-    assert progress.said[-1] == f"Stopped at step {at}: keeping what was trained."
+    assert progress.said[-1] == f"Stopped at step {at}: what was trained is kept, and scored once more."
     assert {path.name for path in folder.iterdir()} == FILES
     assert verbs.evaluate(folder, roads).images > 0
     assert all(path.exists() for path in verbs.predict(folder, [roads / "images"], output=tmp_path / "maps"))
@@ -281,6 +285,26 @@ def test_the_state_on_disk_is_that_of_the_last_validation(audited, decided, tmp_
     state, tensors = load_state(tmp_path / "run")
     assert state.step == 9 and state.validations == run.validations
     assert tensors["optimizer"] and all(torch.isfinite(value).all() for value in tensors["average"].values())
+
+
+def test_thresholds_belong_to_the_best_weights_not_the_last(audited, decided, tmp_path, monkeypatch):
+    scores = iter((0.9, 0.1))
+    monkeypatch.setattr("rareseg.network.session.macro_iou", lambda *_, **__: ((0.5, 0.5), next(scores)))
+    folder = tmp_path / "run"
+    run = train_plan(*audited, decided(steps=30), folder)
+    assert (run.best_step, run.steps) == (15, 30)
+
+    def thresholds(weights):
+        trained = load_run(folder)
+        load_weights(trained.model, load_tensors(folder / weights), weights)
+        pairs = [pair for pair in audited.audit.dataset.pairs if pair.part == "val"]
+        fill = run.photo.mean
+        store = CropStore(audited.root, audited.audit.dataset, pairs, fill=fill, memory_bytes=2**30)
+        counted = summed(score_store(trained.mapper(), store, Scorer(2, False, "threshold", None)))
+        return choose_thresholds(counted, trained.plan)
+
+    assert run.thresholds == pytest.approx(thresholds("best.safetensors"))
+    assert run.thresholds != pytest.approx(thresholds("last.safetensors"), rel=1e-3)
 
 
 def test_a_time_budget_ends_it(audited, tiny, tmp_path):

@@ -1,6 +1,10 @@
-"""Which files are rasters, told by their first bytes, and whether a PNG is whole."""
+"""Which files are rasters, told by their first bytes, whether a PNG is whole, and what masks may hold."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rareseg.errors import DataError, Problem, SettingError
 
@@ -13,6 +17,8 @@ WRITABLE = (".tif", ".tiff", ".png")
 """Endings of the files that are written."""
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 """Pixel types that are read."""
+LOWEST, HIGHEST = -(2**31), 2**32 - 1
+"""Range of raw mask values that can be counted."""
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -69,7 +75,28 @@ def check_writable(path: Path, bands: int, dtype: str) -> None:
 def unusable(path: Path, reason: str) -> DataError:
     """Return the error for one raster that cannot be used, naming the file and the reason."""
     message = "Expected intact PNG, JPEG, TIFF or GeoTIFF rasters. Replace or remove this one:"
-    return DataError(message, [Problem(str(path), reason)])
+    # A name that is not UTF-8 holds lone surrogates, which no terminal or log can show.
+    name = str(path).encode("utf-8", "backslashreplace").decode()
+    return DataError(message, [Problem(name, reason)])
+
+
+def as_whole(stored: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Return a mask's values as integers: as they are, or int64 for floats that hold only whole numbers.
+
+    Raises:
+        DataError: if a number is not whole, or beyond 32 bits, naming it.
+    """
+    if stored.dtype.kind != "f":
+        return stored
+    whole = (stored == np.rint(stored)) & (stored >= LOWEST) & (stored <= HIGHEST)
+    if not whole.all():
+        reason = (
+            f"a mask must hold whole numbers within {LOWEST}..{HIGHEST}, but this one holds "
+            f"{stored[~whole].flat[0]:g}; probabilities are no labels, and what is not counted must be marked "
+            "as the file's nodata value"
+        )
+        raise unusable(path, reason)
+    return stored.astype(np.int64)
 
 
 def _png_has_end(path: Path) -> bool:

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.errors import MaskReadingError
+from rareseg.imagery.formats import HIGHEST, LOWEST
 from rareseg.imagery.raw_values import (
-    HIGHEST,
-    LOWEST,
     MOST_CLASSES,
     MaskCounts,
     show_range,

@@ -25,11 +25,13 @@ from rasterio.transform import Affine
 from rasterio.windows import Window as RasterioWindow
 
 from rareseg.errors import SettingError
-from rareseg.imagery.formats import DTYPES, check_writable, format_of, unusable
+from rareseg.imagery.formats import DTYPES, HIGHEST, LOWEST, as_whole, check_writable, format_of, unusable
 from rareseg.imagery.tiles import Window, check_inside
 from rareseg.records.codec import refuse_existing
 
-__all__ = ["Georeference", "RasterInfo", "RasterWriter", "Window", "describe", "read", "read_values"]
+__all__ = [
+    "Georeference", "RasterInfo", "RasterWriter", "Window", "describe", "read", "read_mask", "read_values"
+]  # fmt: skip
 
 _STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE"}
 # warnings.catch_warnings swaps process-wide state, so threads take turns at opening (not at reading).
@@ -110,13 +112,7 @@ def read(path: Path, window: Window | None = None) -> tuple[NDArray[Any], NDArra
     """
     with _opened(path) as source:
         stored, place = _read_bands(source, window)
-        valid = np.ones(stored.shape[1:], dtype=np.bool_)
-        flags = source.mask_flag_enums[0]
-        if source.colorinterp[-1] == ColorInterp.alpha and source.count > 1:
-            valid &= stored[-1] != 0
-            stored = stored[:-1]
-        elif MaskFlags.per_dataset in flags:
-            valid &= source.read_masks(1, window=place) != 0
+        stored, valid = _visible(source, stored, place)
         valid &= ~_holds_nodata(stored, source.nodatavals)
         colours = _colour_table(source)
     if colours:
@@ -131,26 +127,36 @@ def read(path: Path, window: Window | None = None) -> tuple[NDArray[Any], NDArra
     return stored, valid
 
 
-def read_values(path: Path, window: Window | None = None, *, keep_alpha: bool = False) -> NDArray[Any]:
+def read_mask(
+    path: Path, window: Window | None = None, *, keep_alpha: bool = False
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Read a mask's values as stored, (bands, height, width), integers; a palette stays indices.
 
-    A band marked as alpha is dropped unless `keep_alpha`: TIFF writers mark the fourth of four bands so
-    unasked, even where it is one class of four. Float files that hold only whole numbers become int64.
+    Beside them (height, width) what is visible: False where alpha is 0, where the file's own mask says so,
+    and where float files hold a no-data value that no integer can: NaN, or beyond 32 bits. Other no-data
+    values stay, for the reading of the whole set to decide. `keep_alpha` keeps a band marked as alpha and
+    all pixels visible: TIFF writers mark the fourth of four bands so unasked, even where it is one class of
+    four. Float files that hold only whole numbers become int64.
 
     Raises:
         DataError: if the file cannot be read, is truncated, or holds numbers that are not whole.
         SettingError: if the window does not lie within the raster.
     """
     with _opened(path) as source:
-        stored, _ = _read_bands(source, window)
-        alpha = source.colorinterp[-1] == ColorInterp.alpha and source.count > 1
-    if alpha and not keep_alpha:
-        stored = stored[:-1]
-    if stored.dtype.kind != "f":
-        return stored
-    if not np.isfinite(stored).all() or (stored != np.rint(stored)).any():
-        raise unusable(path, "a mask must hold whole numbers, but this one holds fractions, NaN or infinity")
-    return stored.astype(np.int64)
+        stored, place = _read_bands(source, window)
+        visible = np.ones(stored.shape[1:], dtype=np.bool_)
+        if not keep_alpha:
+            stored, visible = _visible(source, stored, place)
+        nodata = source.nodata
+    if stored.dtype.kind == "f" and nodata is not None and not LOWEST <= nodata <= HIGHEST:
+        unmarked = ~(np.isnan(stored) if np.isnan(nodata) else stored == nodata).all(axis=0)
+        stored, visible = np.where(unmarked, stored, 0), visible & unmarked
+    return as_whole(stored, path), visible
+
+
+def read_values(path: Path, window: Window | None = None, *, keep_alpha: bool = False) -> NDArray[Any]:
+    """Return the values of `read_mask` alone; raises as it does."""
+    return read_mask(path, window, keep_alpha=keep_alpha)[0]
 
 
 @final
@@ -265,6 +271,8 @@ def _opened(path: Path) -> Iterator[Any]:
                 if source.dtypes[0] not in DTYPES:
                     raise unusable(path, f"holds {source.dtypes[0]}; expected one of {', '.join(DTYPES)}")
                 yield source
+    except UnicodeEncodeError as error:
+        raise unusable(path, "its name is not UTF-8, which GDAL needs; rename it") from error
     except RasterioError as error:
         cause = error.__cause__ or error
         raise unusable(path, f"unreadable or truncated ({str(cause).strip().rstrip('.')})") from error
@@ -273,6 +281,17 @@ def _opened(path: Path) -> Iterator[Any]:
 def _read_bands(source: Any, window: Window | None) -> tuple[NDArray[Any], RasterioWindow | None]:
     place = None if window is None else _inside(window, source.height, source.width, Path(source.name))
     return source.read(window=place), place
+
+
+def _visible(
+    source: Any, stored: NDArray[Any], place: RasterioWindow | None
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Part the pixels from alpha, and say where alpha or the file's own mask shows them."""
+    if source.colorinterp[-1] == ColorInterp.alpha and source.count > 1:
+        return stored[:-1], stored[-1] != 0
+    if MaskFlags.per_dataset in source.mask_flag_enums[0]:
+        return stored, source.read_masks(1, window=place) != 0
+    return stored, np.ones(stored.shape[1:], dtype=np.bool_)
 
 
 def _inside(window: Window, height: int, width: int, path: Path) -> RasterioWindow:

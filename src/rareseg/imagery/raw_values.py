@@ -4,17 +4,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rareseg.errors import MaskReadingError, Problem
+from rareseg.imagery.formats import HIGHEST, LOWEST
 from rareseg.records.dataset import ValueRange
 
 ROWS_SHOWN = 20
 MOST_CLASSES = 254
 """Labels are uint8, 255 is void and 254 marks a value that the reading does not know."""
-LOWEST, HIGHEST = -(2**31), 2**32 - 1
-"""Range of raw values that can be counted."""
 _GREY_STEP = 0x010101
 
 Kind = Literal["grey", "palette", "rgb"]
@@ -29,7 +28,9 @@ class MaskCounts:
 
     `counts` maps raw value -> pixels; for masks of 3 bands the values are packed 0xRRGGBB colours. `bands`
     counts no alpha. With `overlapping = true` in the TOML, `counts` holds the values of all bands together
-    (it may be left empty) and `band_counts`, per band, the pixels that are not 0.
+    (it may be left empty) and `band_counts`, per band, the pixels that are not 0. `blocks` maps raw value ->
+    squares of 2 x 2 px that hold it throughout (it may lack values: nothing was measured). `nodata` is the
+    raw value that the file itself marks as no data.
     """
 
     path: str
@@ -37,23 +38,29 @@ class MaskCounts:
     bands: int
     palette: dict[int, Colour] | None
     band_counts: tuple[int, ...] = ()
+    blocks: dict[int, int] = field(default_factory=dict)
+    nodata: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RawValues:
-    """The values of a whole set, ascending: pixels, files that hold them, the file that holds most."""
+    """The values of a whole set, ascending: pixels, files that hold them, the file that holds most.
+
+    `blocks` counts squares of 2 x 2 px of one value, as far as they were measured.
+    """
 
     kind: Kind
     pixels: dict[int, int]
     files: dict[int, int]
     examples: dict[int, str]
     palette: dict[int, Colour]
+    blocks: dict[int, int]
 
     def without(self, values: Iterable[int]) -> "RawValues":
         """Return the same set with some values taken out."""
         gone = set(values)
         kept = {value: pixels for value, pixels in self.pixels.items() if value not in gone}
-        return RawValues(self.kind, kept, self.files, self.examples, self.palette)
+        return replace(self, pixels=kept)
 
     def within(self, low: int, high: int) -> int:
         """Count the pixels whose value lies in low..high, both included."""
@@ -92,17 +99,19 @@ def pool(masks: Sequence[MaskCounts], kind: Kind) -> RawValues:
     files: Counter[int] = Counter()
     most: dict[int, tuple[int, str]] = {}
     palette: dict[int, Colour] = {}
+    blocks: Counter[int] = Counter()
     for mask in masks:
         packed_grey = kind != "rgb" and mask.bands == 3
         for raw, count in mask.counts.items():
             value = raw & 0xFF if packed_grey else raw
             pixels[value] += count
+            blocks[value] += mask.blocks.get(raw, 0)
             files[value] += 1
             most[value] = max(most.get(value, (0, "")), (count, mask.path))
         palette |= mask.palette or {}
     ordered = sorted(value for value, count in pixels.items() if count)
     examples = {value: most[value][1] for value in ordered}
-    return RawValues(kind, {value: pixels[value] for value in ordered}, dict(files), examples, palette)
+    return RawValues(kind, {value: pixels[value] for value in ordered}, dict(files), examples, palette, blocks)
 
 
 def _is_grey(colours: Mapping[int, int]) -> bool:

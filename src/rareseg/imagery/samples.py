@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rareseg.imagery.labels import apply_reading
 from rareseg.imagery.photos import no_photo
-from rareseg.imagery.rasters import Window, describe, read, read_values
+from rareseg.imagery.rasters import Window, describe, read, read_mask
 from rareseg.imagery.tiles import check_inside
 from rareseg.records.dataset import VOID, Dataset, NoData, Pair
 
@@ -19,7 +19,8 @@ class Sample:
     """Pixels and labels of one place.
 
     photo: (bands, height, width), the file's dtype and units.
-    labels: (height, width) uint8, class indices (bit sets if classes overlap), VOID where the mask is void.
+    labels: (height, width) uint8, class indices (bit sets if classes overlap), VOID where the mask is void
+    or transparent.
     has_photo: (height, width) bool, False where the photo has no data.
     """
 
@@ -46,8 +47,13 @@ def read_sample(root: Path, dataset: Dataset, pair: Pair, window: Window | None 
         DataError: if a file cannot be read, or its mask holds a value that the reading does not know.
     """
     photo, has_photo = read_photo(root / pair.image, dataset.nodata, window)
-    raw = read_values(root / pair.mask, window, keep_alpha=dataset.overlapping)
-    return Sample(photo, apply_reading(raw, dataset.reading, pair.mask), has_photo)
+    raw, visible = read_mask(root / pair.mask, window, keep_alpha=dataset.overlapping)
+    if visible.all():
+        return Sample(photo, apply_reading(raw, dataset.reading, pair.mask), has_photo)
+    # What lies under alpha 0 was not counted for the reading, so it may hold values unknown to it.
+    labels = np.full(visible.shape, VOID, dtype=np.uint8)
+    labels[visible] = apply_reading(raw[:, visible][:, None, :], dataset.reading, pair.mask)[0]
+    return Sample(photo, labels, has_photo)
 
 
 def read_photo(

@@ -1,6 +1,6 @@
 """TOML lines that would settle how an undecided set of masks is read: complete, but only a suggestion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rareseg.imagery.raw_values import (
     MOST_CLASSES,
@@ -12,9 +12,12 @@ from rareseg.imagery.raw_values import (
     outside,
     toml_lines,
 )
+from rareseg.records.dataset import VOID
 
 FEW_LEVELS = 4
 """Up to so many grey values each may be a class; more on both sides of 128 look like two blurred levels."""
+HIGHEST_INDEX, FAR_ABOVE = 20, 3
+"""Values up to the first look like class indices, and one so many times as high as they are does not."""
 
 
 def suggest(
@@ -28,9 +31,29 @@ def suggest(
         return []
     if len(values.pixels) == 1:
         return [] if void else _beside_single(values, names)
+    few_names = len(names) in (0, len(values.pixels) - 1)
+    if values.kind != "rgb" and few_names and is_beside_indices(values.pixels):
+        return _indices_and_void(values, names, void)
     if _is_like_two_levels(values, names):
         return toml_lines(_halves(values, names, taken), void)
     return _most_frequent(values, names, void, taken)
+
+
+def is_beside_indices(present: Iterable[int]) -> bool:
+    """Whether the values are small whole numbers and one far above, which may stand for not counted."""
+    *indices, last = sorted(present)
+    if len(indices) < 2 or indices[0] < 0 or indices[-1] > HIGHEST_INDEX:
+        return False
+    return last >= FAR_ABOVE * indices[-1] and last != VOID
+
+
+def _indices_and_void(values: RawValues, names: Sequence[str], void: Sequence[Said]) -> list[str]:
+    *indices, last = values.pixels
+    called = names or [f"class_{value}" for value in indices]
+    said: list[tuple[str, Sequence[Said]]] = [
+        (name, [value]) for name, value in zip(called, indices, strict=True)
+    ]
+    return toml_lines(said, [*void, last])
 
 
 def _beside_single(values: RawValues, names: Sequence[str]) -> list[str]:

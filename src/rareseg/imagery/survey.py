@@ -1,7 +1,7 @@
 """The one pass over all pixels of a pair before anything is decided: mask values, fills, and damage."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,16 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.errors import DataError, Problem
+from rareseg.imagery.formats import HIGHEST, LOWEST
 from rareseg.imagery.labels import MaskCounts, count_raw
 from rareseg.imagery.pairs import Match, relative
 from rareseg.imagery.photos import REACH, SQUARE, Fill, border_values, measure_fills
-from rareseg.imagery.rasters import RasterInfo, Window, describe, read, read_values
+from rareseg.imagery.rasters import RasterInfo, Window, describe, read, read_mask, read_values
 from rareseg.records.dataset import DataSpec
 
 STRIP_PIXELS = 1 << 24
 """Pixels of a full-width strip that is held in memory at once."""
 _MARGIN = SQUARE + REACH
 _MOST_GRADED = 0.25
+
+CountAt = Callable[[NDArray[np.bool_]], dict[int, int]]
+"""Counts the raw mask values where a (rows, width) mask is True."""
 
 
 class Survey(NamedTuple):
@@ -45,28 +49,81 @@ def survey(pair: Match, info: RasterInfo, root: Path, spec: DataSpec) -> Survey 
         problems = _graded_alpha(pair.image, info, root)
         values = _fill_values(pair.image, info, spec)
         reading = pair.mask
-        mask = describe(pair.mask)
-        total: Counter[int] = Counter()
-        bands: Counter[int] = Counter()
+        tally = _MaskTally(pair.mask, relative(pair.mask, root), overlapping=spec.overlapping)
         fills: dict[int, Fill] = {}
         for strip in _strips(info):
             reading = pair.mask
-            raw = read_values(pair.mask, strip, keep_alpha=spec.overlapping)
-            colours = mask.bands == 3 and not spec.overlapping
-            total.update(count_raw(raw, colours=colours, where=relative(pair.mask, root)))
-            bands.update({band: int(np.count_nonzero(held)) for band, held in enumerate(raw)})
+            count_at = tally.count(strip)
             reading = pair.image
-            for fill in _fills(pair.image, info, strip, values, None if spec.overlapping else (raw, colours)):
+            for fill in _fills(pair.image, info, strip, values, count_at):
                 fills[fill.value] = fills[fill.value] + fill if fill.value in fills else fill
     except DataError as error:
         reasons = error.problems or (Problem("", str(error)),)
         return [Problem(relative(reading, root), problem.reason) for problem in reasons]
-    if problems:
-        return problems
-    band_counts = tuple(bands[band] for band in range(len(bands))) if spec.overlapping else ()
-    count = len(band_counts) or mask.bands
-    counts = MaskCounts(relative(pair.mask, root), dict(total), count, mask.palette, band_counts)
-    return Survey(counts, tuple(fills.values()))
+    return problems or Survey(tally.counts(), tuple(fills.values()))
+
+
+class _MaskTally:
+    """Counts one mask, strip by strip."""
+
+    def __init__(self, path: Path, name: str, *, overlapping: bool) -> None:
+        self._path, self._name, self._overlapping = path, name, overlapping
+        self._info = describe(path)
+        self._colours = self._info.bands == 3 and not overlapping
+        self._total: Counter[int] = Counter()
+        self._bands: Counter[int] = Counter()
+        self._blocks: Counter[int] = Counter()
+        self._last: NDArray[Any] | None = None
+
+    def count(self, strip: Window) -> CountAt:
+        """Count a strip; return what counts it again where a (rows, width) mask is True."""
+        raw, visible = read_mask(self._path, strip, keep_alpha=self._overlapping)
+        shown = raw if visible.all() else raw[:, visible][:, None, :]
+        self._total.update(count_raw(shown, colours=self._colours, where=self._name))
+        self._bands.update({band: int(np.count_nonzero(held)) for band, held in enumerate(raw)})
+        if len(self._total) > 2 and not self._overlapping:
+            self._count_blocks(raw, visible)
+        self._last = raw[:, -1:]
+
+        def count_at(where: NDArray[np.bool_]) -> dict[int, int]:
+            if self._overlapping:
+                return {}
+            return count_raw(raw[:, where & visible][:, None, :], colours=self._colours)
+
+        return count_at
+
+    def _count_blocks(self, raw: NDArray[Any], visible: NDArray[np.bool_]) -> None:
+        """Count squares of 2 x 2 px of one value; those across two strips count with the second."""
+        if self._last is not None:
+            raw = np.concatenate([self._last, raw], axis=1)
+            visible = np.concatenate([np.ones_like(visible[:1]), visible])
+        corner = raw[:, :-1, :-1]
+        others = (raw[:, 1:, :-1], raw[:, :-1, 1:], raw[:, 1:, 1:])
+        same = visible[1:, 1:] & np.logical_and.reduce([(corner == other).all(axis=0) for other in others])
+        self._blocks.update(count_raw(corner[:, same][:, None, :], colours=self._colours))
+
+    def counts(self) -> MaskCounts:
+        """Return what was counted."""
+        info = self._info
+        bands = tuple(self._bands[band] for band in range(len(self._bands))) if self._overlapping else ()
+        return MaskCounts(
+            self._name,
+            dict(self._total),
+            len(bands) or info.bands,
+            info.palette,
+            bands,
+            dict(self._blocks),
+            _raw_nodata(info.nodata, colours=self._colours),
+        )
+
+
+def _raw_nodata(nodata: float | None, *, colours: bool) -> int | None:
+    """Return the file's own no-data value as it is counted: packed three times for colours."""
+    if nodata is None or not LOWEST <= nodata <= HIGHEST or nodata != int(nodata):
+        return None
+    if not colours:
+        return int(nodata)
+    return int(nodata) * 0x010101 if 0 <= nodata <= 255 else None
 
 
 def _strips(info: RasterInfo) -> list[Window]:
@@ -75,23 +132,12 @@ def _strips(info: RasterInfo) -> list[Window]:
 
 
 def _fills(
-    path: Path,
-    info: RasterInfo,
-    strip: Window,
-    values: tuple[int, ...],
-    labelled: tuple[NDArray[Any], bool] | None,
+    path: Path, info: RasterInfo, strip: Window, values: tuple[int, ...], count_at: CountAt
 ) -> Iterator[Fill]:
     """Decode the photo's strip, whether or not fills are looked for, since damage shows only then."""
     top = max(0, strip.row - _MARGIN)
     bottom = min(info.height, strip.row + strip.height + _MARGIN)
     photo, valid = read(path, Window(top, 0, bottom - top, info.width))
-
-    def count_raw_at(where: NDArray[np.bool_]) -> dict[int, int]:
-        if labelled is None:
-            return {}
-        raw, colours = labelled
-        return count_raw(raw[:, where][:, None, :], colours=colours)
-
     core = slice(strip.row - top, strip.row - top + strip.height)
     yield from measure_fills(
         photo,
@@ -100,7 +146,7 @@ def _fills(
         core=core,
         whole_height=info.height,
         first_row=top,
-        count_raw_at=count_raw_at,
+        count_raw_at=count_at,
     ).values()
 
 

@@ -12,7 +12,17 @@ MOST_BETWEEN = 0.03
 MOST_BETWEEN_OF_RARER = 0.125
 """The same as share of the rarer level: beyond, the rarer class would depend on where the cut lies."""
 LEAST_AT_PEAK = 0.5
-"""Share of a level's pixels that hold its most frequent value."""
+"""Share of a level's pixels that hold its most frequent value, or no value stands out."""
+NOISE_VALUES = 3
+"""Least number of values of noise in a level, or between: one or two beside the peak may well be classes."""
+MOST_NOISE, MOST_OF_ONE = 0.15, 0.05
+"""Shares of a level that all its noise, and one value of it, may hold; more may be a class of its own."""
+MOST_NOISE_BY_0, MOST_OF_ONE_BY_0 = 0.05, 0.02
+"""The same for values just above 0, which may be class indices beside one value for not counted."""
+MOST_OF_BETWEEN = 0.1
+"""Share of the pixels between the levels that one value may hold: noise spreads, a class does not."""
+MOST_IN_BLOCKS = 0.25
+"""Squares of 2 x 2 px of one value per pixel of it: noise was seen to make less than 0.1, areas nearly 1."""
 MIDDLE = 128
 
 
@@ -55,9 +65,51 @@ def _why_not(values: RawValues, low: int, high: int) -> str:
             f"{100 * between / min(levels):.0f} % of the rarer level's pixels (up to "
             f"{100 * MOST_BETWEEN:g} % and {100 * MOST_BETWEEN_OF_RARER:g} % are taken for noise)"
         )
-    for peak, level in zip((low, high), levels, strict=True):
-        if values.pixels[peak] < LEAST_AT_PEAK * level:
-            return f"around {peak} no single value stands out"
+    for peak in (low, high):
+        doubt = _level_doubt(values, peak)
+        if doubt:
+            return doubt
+    return _between_doubt(values, low, high)
+
+
+def _level_doubt(values: RawValues, peak: int) -> str:
+    """Say why the values around a level's peak may be more than its noise, or nothing."""
+    level = _level(values, peak)
+    if values.pixels[peak] < LEAST_AT_PEAK * level:
+        return f"around {peak} no single value stands out"
+    noise = {v: n for v, n in values.pixels.items() if v != peak and abs(v - peak) <= SPREAD}
+    if not noise:
+        return ""
+    shown = ", ".join(str(value) for value in noise)
+    if len(noise) < NOISE_VALUES:
+        return f"beside {peak} stands {shown} alone, which may be a class rather than noise"
+    of_all, of_one = (MOST_NOISE_BY_0, MOST_OF_ONE_BY_0) if peak == 0 else (MOST_NOISE, MOST_OF_ONE)
+    if sum(noise.values()) > of_all * level or max(noise.values()) > of_one * level:
+        return (
+            f"the values {shown} beside {peak} hold {100 * sum(noise.values()) / level:.3g} % of the pixels "
+            f"there, one of them {100 * max(noise.values()) / level:.3g} % (up to {100 * of_all:g} % and "
+            f"{100 * of_one:g} % are taken for noise)"
+        )
+    return _block_doubt(values, noise)
+
+
+def _between_doubt(values: RawValues, low: int, high: int) -> str:
+    """Say which value between the levels may be a class, or nothing."""
+    between = {v: n for v, n in values.pixels.items() if min(abs(v - low), abs(v - high)) > SPREAD}
+    most = _peak(between)
+    if between and between[most] > MOST_OF_BETWEEN * sum(between.values()):
+        return (
+            f"{most} holds {100 * between[most] / sum(between.values()):.3g} % of the pixels away from the "
+            f"levels {low} and {high}, so it may be a class (noise spreads over many values)"
+        )
+    return _block_doubt(values, between)
+
+
+def _block_doubt(values: RawValues, noise: dict[int, int]) -> str:
+    """Say which of the values that may be noise fill areas, as only classes do, or nothing."""
+    for value, pixels in noise.items():
+        if values.blocks.get(value, 0) > MOST_IN_BLOCKS * pixels:
+            return f"{value} fills areas rather than single pixels, as a class does"
     return ""
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from rareseg.imagery.raw_values import RawValues, pack, show_colour
+from rareseg.imagery.suggestions import is_beside_indices
 from rareseg.imagery.two_levels import noisy_two_levels
 from rareseg.records.dataset import VOID, ValueRange
 
@@ -31,6 +32,8 @@ BLEND_TOLERANCE = 2
 BLEND_RARITY = 4
 NOISE_VALUES, NOISE_SHARE = 3, 0.25
 """So many low values on so small a share of the pixels of 255 may be noise around 0, not classes."""
+FEW = 8
+"""Up to so many values, masks are not called interpolated."""
 BY_CONVENTION = f"{VOID} beside class indices means not counted, by convention"
 
 
@@ -61,12 +64,24 @@ def read_grey(values: RawValues, layout: str) -> Found | str:
 def two_level(values: RawValues, names: tuple[str, ...]) -> Found | str:
     """Read grey values as two narrow levels with noise, or say why they are not."""
     ranges = noisy_two_levels(values)
-    if isinstance(ranges, str):
+    if not isinstance(ranges, str):
+        return Found(names, "two_level", ranges)
+    if len(values.pixels) == 2:
+        low, high = values.pixels
         return (
-            f"The masks hold {len(values.pixels)} different values that are neither class indices nor two "
-            f"narrow levels: {ranges}. Interpolated, smoothed or JPEG masks look like this:"
+            f"The masks hold two values, {low} and {high}, and which of them is the background, and whether "
+            "one means not counted, cannot be told:"
         )
-    return Found(names, "two_level", ranges)
+    if is_beside_indices(values.pixels):
+        return (
+            f"The masks may hold class indices with {max(values.pixels)} for not counted or for a class, or "
+            f"two levels with noise, and nothing tells which: {ranges}:"
+        )
+    smoothed = " Interpolated, smoothed or JPEG masks look like this:" * (len(values.pixels) > FEW)
+    return (
+        f"The masks hold {len(values.pixels)} different values that are neither class indices nor two "
+        f"narrow levels: {ranges}{'.' if smoothed else ':'}{smoothed}"
+    )
 
 
 def _camvid(values: RawValues) -> Found:

@@ -11,8 +11,8 @@ from msgspec import Meta
 from rareseg.records.codec import Record
 
 Share = Annotated[float, Meta(ge=0, le=1)]
-NotNegative = Annotated[float, Meta(ge=0, le=1e6)]
-Positive = Annotated[float, Meta(gt=0, le=1e6)]
+NotNegative = Annotated[float, Meta(ge=0, le=1e12)]
+Positive = Annotated[float, Meta(gt=0, le=1e12)]
 WeightRule = Literal["none", "sqrt_inverse", "inverse", "median_frequency", "enet", "given"]
 Count = Annotated[int, Meta(ge=1)]
 Width = Annotated[int, Meta(ge=1, le=4096)]

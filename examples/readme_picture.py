@@ -1,6 +1,6 @@
 """Make the README's picture: photo, truth, the usual training, rareseg's plan; same network, scenes and minutes.
 
-python examples/readme_picture.py -o docs/picture.png [--minutes 2.5]
+python examples/readme_picture.py -o docs/picture.png [--minutes 1] [--share 0.01]
 """
 
 import argparse
@@ -33,12 +33,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=2.5)
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--share", type=float, default=0.01, help="share of road in the scenes, 0.001..0.2")
+    parser.add_argument("--scene", type=int, default=1003, help="seed of the scene that is mapped")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        data = rareseg.scenes.write_roads(folder / "scenes", count=28, size=384, road_share=0.04, seed=1)
-        scene = rareseg.scenes.road_scene(1003, size=SIZE, road_share=0.04)
+        data = rareseg.scenes.write_roads(
+            folder / "scenes", count=28, size=384, road_share=given.share, seed=1
+        )
+        scene = rareseg.scenes.road_scene(given.scene, size=SIZE, road_share=given.share)
         _write(folder / "scene.png", scene.photo)
         panels = [("photo", scene.photo), ("truth", _black_and_white(scene.labels))]
         for title, settings in (("usual training", USUAL), ("rareseg", {})):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import rareseg
 from rareseg.cli.progress import on_stderr
-from rareseg.imagery.rasters import RasterWriter, Window, read
+from rareseg.imagery.rasters import RasterWriter, Window, read_values
 
 SIZE = 448
 GAP = 12
@@ -58,7 +58,7 @@ def _train_and_map(
     rareseg.train(data, output=run, minutes=minutes, settings=settings, overwrite=True, progress=on_stderr())
     road = rareseg.evaluate(run, data).classes["foreground"]
     maps = rareseg.predict(run, [folder / "scene.png"], output=folder / "maps", overwrite=True)
-    labels, _ = read(maps[0])
+    labels = read_values(maps[0])
     print(f"{settings or 'rareseg'}: IoU {road.iou:.3f}, AP {road.average_precision:.3f} on held-out scenes")
     return labels[0].astype(np.uint8), road.iou or 0.0
 

@@ -223,6 +223,10 @@ def test_existing_maps_are_refused_unless_overwritten(roads_run, photo, tmp_path
     (maps / "scene_preview.png").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"scene_preview\.png exists already"):
         predict_images(roads_run, [source], maps)
+    first = write_raster(tmp_path / "another.tif", photo)
+    # Before any photo is mapped, not when its turn comes.
+    with pytest.raises(OutputExistsError, match=r"scene_preview\.png exists already"):
+        predict_images(roads_run, [first, source], maps)
     assert [path.name for path in maps.iterdir()] == ["scene_preview.png"]
     assert len(predict_images(roads_run, [source], maps, overwrite=True)) == 3
     assert read(maps / "scene_preview.png")[0].shape == (3, 90, 130)

@@ -174,3 +174,10 @@ def test_a_toml_that_matches_nothing(tmp_path):
         toml.write_text(f'images = "{pattern}"\nmasks = "masks"')
         with pytest.raises(LayoutError, match=r"'photos.*' matches no image"):
             recognise(toml)
+
+
+def test_a_negative_seed_in_the_toml_is_an_error(tmp_path):
+    path = tmp_path / "roads.toml"
+    path.write_text('images = "images"\nmasks = "masks"\nsplit_seed = -1\n')
+    with pytest.raises(RecordError, match="split_seed"):
+        recognise(path)

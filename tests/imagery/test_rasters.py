@@ -1,3 +1,4 @@
+import os
 import warnings
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rareseg.imagery.rasters import (
     Window,
     describe,
     read,
+    read_mask,
     read_values,
 )
 
@@ -309,3 +311,43 @@ def test_many_files_can_be_read_at_once(save, random):
     with ThreadPoolExecutor(8) as pool:
         means = list(pool.map(lambda path: float(read(path)[0].mean()), paths * 3))
     assert means == [float(index) for index in range(24)] * 3
+
+
+@pytest.mark.parametrize("odd", [1e30, -3.4028234663852886e38, 5e9, 0.5, float("nan")])
+def test_a_float_mask_with_numbers_that_are_no_classes_is_an_error_that_names_them(save, odd):
+    pixels = np.zeros((1, 4, 4), dtype="float64")
+    pixels[0, 1, 1] = odd
+    with pytest.raises(DataError, match="a mask must hold whole numbers within") as caught:
+        read_values(save("a.tif", pixels))
+    assert f"this one holds {odd:g};" in str(caught.value)
+
+
+def test_what_alpha_hides_in_a_mask_is_not_visible(save):
+    pixels = np.full((4, 4, 5), 7, dtype="uint8")
+    pixels[3, 2] = 0
+    path = save("a.png", pixels)
+    raw, visible = read_mask(path)
+    assert raw.shape[0] == 3
+    assert (visible == (pixels[3] != 0)).all()
+    raw, visible = read_mask(path, keep_alpha=True)
+    assert raw.shape[0] == 4
+    assert visible.all()
+
+
+@pytest.mark.parametrize("fill", [1e300, -3.4028234663852886e38, 3e38])
+def test_unmarked_fills_of_float_photos_are_without_photo(save, fill):
+    pixels = np.full((2, 4, 5), 0.5, dtype="float64")
+    pixels[1, 2] = fill
+    photo, valid = read(save("a.tif", pixels))
+    assert (valid == (pixels[1] == 0.5)).all()
+    assert np.abs(photo).max() == 0.5
+
+
+def test_a_name_that_is_not_utf8_is_an_error_that_shows_it_escaped(save, tmp_path):
+    path = save("a.png", np.zeros((1, 4, 4), dtype="uint8"))
+    odd = path.rename(tmp_path / os.fsdecode(b"sc\xff.png"))
+    for reads in (describe, read, read_values):
+        with pytest.raises(DataError, match="its name is not UTF-8, which GDAL needs; rename it") as caught:
+            reads(odd)
+        assert "sc\\udcff.png" in str(caught.value)
+        str(caught.value).encode()

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import rareseg.imagery.survey as module
+from rareseg.errors import SettingError
 from rareseg.imagery.pairs import Match
 from rareseg.imagery.rasters import describe
 from rareseg.imagery.survey import Survey, survey
@@ -83,3 +84,43 @@ def test_near_infrared_marked_as_alpha_is_noticed(surveyed, random, mask):
     assert "gdal_edit.py -colorinterp_4 undefined" in problem.reason
     photo[3] = np.where(photo[3] > 99, 255, 0)
     assert isinstance(surveyed(photo, mask), Survey)
+
+
+@pytest.mark.parametrize("said", [(300,), (255, -1), (10**20,)])
+def test_fills_that_the_photos_cannot_hold_are_refused(surveyed, photo, mask, said):
+    with pytest.raises(
+        SettingError, match=r"expected values that uint8 photos such as i/a.tif can hold, 0..255"
+    ):
+        surveyed(photo, mask, DataSpec(nodata=said))
+    assert isinstance(surveyed(photo.astype("float32"), mask, DataSpec(nodata=(300, -9999))), Survey)
+    with pytest.raises(SettingError, match="expected values that float32 photos"):
+        surveyed(photo.astype("float32"), mask, DataSpec(nodata=(10**20,)))
+
+
+def test_no_value_at_all_is_refused(surveyed, photo, mask):
+    with pytest.raises(SettingError, match=r'nodata = \[\] names no value. Write nodata = "none"'):
+        surveyed(photo, mask, DataSpec(nodata=()))
+
+
+def test_areas_and_single_pixels_of_a_value_are_told_apart(surveyed, photo, random, monkeypatch):
+    """Squares of 2 x 2 px are counted alike in one strip and in many."""
+    mask = np.zeros((1, 200, 150), dtype="uint8")
+    mask[0, ::3, ::3] = 1
+    mask[0, 100:120, 50:60] = 2
+    for bands in (1, 3):
+        grey = 0x010101 if bands == 3 else 1
+        whole = surveyed(photo, np.repeat(mask, bands, axis=0), mask_name=f"m/a{bands}.png").mask
+        assert whole.blocks.get(grey, 0) == 0
+        assert whole.blocks[2 * grey] == 19 * 9
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "STRIP_PIXELS", 150 * 110)
+            strips = surveyed(photo, np.repeat(mask, bands, axis=0), mask_name=f"m/a{bands}.png").mask
+        assert strips == whole
+
+
+def test_what_alpha_hides_is_not_counted(surveyed, photo):
+    mask = np.zeros((2, 200, 150), dtype="uint8")
+    mask[1, :50], mask[0, 50:60], mask[0, 190:] = 255, 3, 7
+    found = surveyed(photo, mask)
+    assert found.mask.counts == {0: 50 * 150}
+    assert found.fills[0].raw == {0: 50 * 150}

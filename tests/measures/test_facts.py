@@ -155,3 +155,26 @@ def test_notes_on_wide_things() -> None:
     photo = np.zeros((2, 500, 500), np.uint8)
     counts = tally(labels, np.ones(labels.shape, np.bool_), photo, classes=2, overlapping=False)
     assert 'Half of "road" is 128 px wide or wider.' in notes(facts(counts))
+
+
+@pytest.mark.parametrize(
+    ("fill", "share", "noted"),
+    [(-9999.0, 0.01, True), (1e20, 0.001, True), (1e29, 0.01, True), (0.3, 0.5, False)],
+)
+def test_fills_that_nothing_marks_are_noted(fill: float, share: float, noted: bool) -> None:
+    photo = np.full((2, 100, 100), 0.2)
+    photo[1].flat[: int(share * 10_000)] = fill
+    labels = np.zeros((100, 100), np.uint8)
+    labels[:9] = 1
+    counts = tally(labels, np.ones((100, 100), np.bool_), photo, classes=2, overlapping=False)
+    found = notes(facts(counts), dtype="float64")
+    assert ("Band 2 has mean" in found) == noted
+    assert ("name it as nodata = [...] in the TOML" in found) == noted
+    assert "Band 1 has" not in found
+    assert "numbers beyond 1e30 of either sign, there is no photo" in found
+    assert np.isfinite(facts(counts).band_std).all()
+
+
+def test_moments_beyond_floats_are_numbers_still() -> None:
+    counts = msgspec.structs.replace(image(8), band_sum=(1e306, 1.0), band_sum_squares=(float("inf"), 1.0))
+    assert np.isfinite(facts(counts).band_std).all()

@@ -163,3 +163,11 @@ def test_a_photo_is_written_as_png_only(tmp_path):
         SettingError, match=r"photo\.jpg: photos of scenes are written as \.png, not as \.jpg"
     ):
         write_photo(tmp_path / "photo.jpg", seed=5, size=96)
+
+
+def test_folders_and_files_may_be_named_by_text(tmp_path):
+    for number, write in enumerate((write_roads, write_land)):
+        folder = write(str(tmp_path / str(number)), count=1, size=64)
+        assert folder == tmp_path / str(number)
+        assert (folder / "masks" / "scene0000.png").exists()
+    assert write_photo(str(tmp_path / "a.png"), seed=1, size=64) == tmp_path / "a.png"

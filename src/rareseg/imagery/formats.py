@@ -17,6 +17,8 @@ WRITABLE = (".tif", ".tiff", ".png")
 """Endings of the files that are written."""
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 """Pixel types that are read."""
+BEYOND_MEASURE = 1e30
+"""No photo measures so much: floats from here on, either sign, are fills that the file does not mark."""
 LOWEST, HIGHEST = -(2**31), 2**32 - 1
 """Range of raw mask values that can be counted."""
 
@@ -80,14 +82,22 @@ def unusable(path: Path, reason: str) -> DataError:
     return DataError(message, [Problem(name, reason)])
 
 
-def as_whole(stored: NDArray[Any], path: Path) -> NDArray[Any]:
+def as_whole(
+    stored: NDArray[Any], nodata: float | None, path: Path
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return a mask's values as integers: as they are, or int64 for floats that hold only whole numbers.
 
+    Beside them (height, width) bool, where floats hold a `nodata` that no integer can: it is returned as 0.
+
     Raises:
-        DataError: if a number is not whole, or beyond 32 bits, naming it.
+        DataError: if another number is not whole, or beyond 32 bits, naming it.
     """
+    marked = np.zeros(stored.shape[1:], dtype=np.bool_)
     if stored.dtype.kind != "f":
-        return stored
+        return stored, marked
+    if nodata is not None and not LOWEST <= nodata <= HIGHEST:
+        marked = (np.isnan(stored) if np.isnan(nodata) else stored == nodata).all(axis=0)
+        stored = np.where(marked, stored.dtype.type(0), stored)
     whole = (stored == np.rint(stored)) & (stored >= LOWEST) & (stored <= HIGHEST)
     if not whole.all():
         reason = (
@@ -96,7 +106,31 @@ def as_whole(stored: NDArray[Any], path: Path) -> NDArray[Any]:
             "as the file's nodata value"
         )
         raise unusable(path, reason)
-    return stored.astype(np.int64)
+    return stored.astype(np.int64), marked
+
+
+def only_measured(photo: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return a photo with 0 for what is no measurement, and (height, width) where all bands are one."""
+    if photo.dtype.kind != "f":
+        return photo, np.ones(photo.shape[1:], dtype=np.bool_)
+    measured = np.abs(photo) < BEYOND_MEASURE  # False for NaN
+    return np.where(measured, photo, photo.dtype.type(0)), np.asarray(measured.all(axis=0))
+
+
+def holds_nodata(bands: NDArray[Any], values: tuple[float | None, ...]) -> NDArray[np.bool_]:
+    """Where the file's own no-data value stands, (height, width) bool."""
+    marked = [(band, value) for band, value in zip(bands, values, strict=False) if value is not None]
+    if len(marked) < len(bands):
+        return np.zeros(bands.shape[1:], dtype=np.bool_)
+    # NaN is left to the check for finite numbers.
+    held = np.stack([band == value for band, value in marked])
+    some = any(value < 0 for _, value in marked)
+    return np.asarray(held.any(axis=0) if some else held.all(axis=0))
+
+
+def sidecar(path: Path) -> Path:
+    """Return the name of the file beside a raster in which GDAL keeps what the raster has no place for."""
+    return path.with_name(path.name + ".aux.xml")
 
 
 def _png_has_end(path: Path) -> bool:

@@ -25,13 +25,12 @@ from rasterio.transform import Affine
 from rasterio.windows import Window as RasterioWindow
 
 from rareseg.errors import SettingError
-from rareseg.imagery.formats import DTYPES, HIGHEST, LOWEST, as_whole, check_writable, format_of, unusable
+from rareseg.imagery import formats
 from rareseg.imagery.tiles import Window, check_inside
 from rareseg.records.codec import refuse_existing
 
-__all__ = [
-    "Georeference", "RasterInfo", "RasterWriter", "Window", "describe", "read", "read_mask", "read_values"
-]  # fmt: skip
+__all__ = ["Georeference", "RasterInfo", "RasterWriter", "Window", "describe", "read", "read_mask",
+           "read_values"]  # fmt: skip
 
 _STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE"}
 # warnings.catch_warnings swaps process-wide state, so threads take turns at opening (not at reading).
@@ -102,9 +101,9 @@ def read(path: Path, window: Window | None = None) -> tuple[NDArray[Any], NDArra
     """Read a photo: pixels (bands, height, width) in the file's dtype without alpha, and what is valid.
 
     `valid` (height, width) is False where alpha is 0, where the file's mask says so, where a band is NaN or
-    infinite, and where the file's no-data value stands: in all bands, or in any band if that value is
-    negative, since no measured intensity is. Pixels that are not finite are returned as 0, so that they
-    cannot spread. A palette is expanded to red, green and blue.
+    infinite or beyond 1e30 (unmarked fills such as -3.4e38), and where the file's no-data value stands: in
+    all bands, or in any band if that value is negative, since no measured intensity is. Pixels that are not
+    finite or beyond 1e30 are returned as 0, so that they cannot spread. A palette is expanded to red, green and blue.
 
     Raises:
         DataError: if the file cannot be read or is truncated.
@@ -113,18 +112,15 @@ def read(path: Path, window: Window | None = None) -> tuple[NDArray[Any], NDArra
     with _opened(path) as source:
         stored, place = _read_bands(source, window)
         stored, valid = _visible(source, stored, place)
-        valid &= ~_holds_nodata(stored, source.nodatavals)
+        valid &= ~formats.holds_nodata(stored, source.nodatavals)
         colours = _colour_table(source)
     if colours:
         table = np.zeros((max(colours) + 1, 4), dtype=np.uint8)
         table[list(colours)] = list(colours.values())
         expanded = table[np.minimum(stored[0], len(table) - 1)]
         return np.ascontiguousarray(expanded[..., :3].transpose(2, 0, 1)), valid & (expanded[..., 3] != 0)
-    if stored.dtype.kind == "f":
-        finite = np.isfinite(stored)
-        valid &= finite.all(axis=0)
-        stored = np.where(finite, stored, stored.dtype.type(0))
-    return stored, valid
+    stored, measured = formats.only_measured(stored)
+    return stored, valid & measured
 
 
 def read_mask(
@@ -148,10 +144,8 @@ def read_mask(
         if not keep_alpha:
             stored, visible = _visible(source, stored, place)
         nodata = source.nodata
-    if stored.dtype.kind == "f" and nodata is not None and not LOWEST <= nodata <= HIGHEST:
-        unmarked = ~(np.isnan(stored) if np.isnan(nodata) else stored == nodata).all(axis=0)
-        stored, visible = np.where(unmarked, stored, 0), visible & unmarked
-    return as_whole(stored, path), visible
+    whole, marked = formats.as_whole(stored, nodata, path)
+    return whole, visible & ~marked
 
 
 def read_values(path: Path, window: Window | None = None, *, keep_alpha: bool = False) -> NDArray[Any]:
@@ -180,7 +174,7 @@ class RasterWriter:
             SettingError: if the ending is not .tif, .tiff or .png, or PNG cannot hold these bands.
             OutputExistsError: if `path` exists and `overwrite` is false.
         """
-        check_writable(path, bands, dtype)
+        formats.check_writable(path, bands, dtype)
         refuse_existing(path, overwrite=overwrite)
         self._path = path
         self._shape = (bands, height, width)
@@ -228,7 +222,7 @@ class RasterWriter:
                  trace: TracebackType | None) -> None:  # fmt: skip
         """Give the file its name if all went well, else remove it."""
         scratch_png = self._scratch.with_suffix(".png")
-        leftovers = (self._scratch, scratch_png, _sidecar(self._scratch), _sidecar(scratch_png))
+        leftovers = (self._scratch, scratch_png, formats.sidecar(self._scratch), formats.sidecar(scratch_png))
         try:
             self._target.close()
             if kind is not None:
@@ -238,17 +232,13 @@ class RasterWriter:
                 with _quietly():
                     rasterio.shutil.copy(self._scratch, scratch_png, driver="PNG")
                 result = scratch_png
-            if _sidecar(result).exists():
+            if formats.sidecar(result).exists():
                 # PNG has no place for a georeference; GDAL keeps it in a file beside, by the full name.
-                _sidecar(result).replace(_sidecar(self._path))
+                formats.sidecar(result).replace(formats.sidecar(self._path))
             result.replace(self._path)
         finally:
             for leftover in leftovers:
                 leftover.unlink(missing_ok=True)
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.name + ".aux.xml")
 
 
 @contextmanager
@@ -262,20 +252,22 @@ def _quietly() -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open for reading; turn what goes wrong, here or while reading, into a DataError."""
-    driver = format_of(path)
+    driver = formats.format_of(path)
     try:
         with rasterio.Env(**_STRICT):
             with _quietly():
                 source = rasterio.open(path, driver=driver)
             with source:
-                if source.dtypes[0] not in DTYPES:
-                    raise unusable(path, f"holds {source.dtypes[0]}; expected one of {', '.join(DTYPES)}")
+                if source.dtypes[0] not in formats.DTYPES:
+                    raise formats.unusable(
+                        path, f"holds {source.dtypes[0]}; expected one of {', '.join(formats.DTYPES)}"
+                    )
                 yield source
     except UnicodeEncodeError as error:
-        raise unusable(path, "its name is not UTF-8, which GDAL needs; rename it") from error
+        raise formats.unusable(path, "its name is not UTF-8, which GDAL needs; rename it") from error
     except RasterioError as error:
         cause = error.__cause__ or error
-        raise unusable(path, f"unreadable or truncated ({str(cause).strip().rstrip('.')})") from error
+        raise formats.unusable(path, f"unreadable or truncated ({str(cause).strip().rstrip('.')})") from error
 
 
 def _read_bands(source: Any, window: Window | None) -> tuple[NDArray[Any], RasterioWindow | None]:
@@ -297,17 +289,6 @@ def _visible(
 def _inside(window: Window, height: int, width: int, path: Path) -> RasterioWindow:
     check_inside(window, height, width, str(path))
     return RasterioWindow(window.col, window.row, window.width, window.height)
-
-
-def _holds_nodata(bands: NDArray[Any], values: tuple[float | None, ...]) -> NDArray[np.bool_]:
-    """Where the file's own no-data value stands, (height, width) bool."""
-    marked = [(band, value) for band, value in zip(bands, values, strict=False) if value is not None]
-    if len(marked) < len(bands):
-        return np.zeros(bands.shape[1:], dtype=np.bool_)
-    # NaN is left to the check for finite numbers.
-    held = np.stack([band == value for band, value in marked])
-    some = any(value < 0 for _, value in marked)
-    return np.asarray(held.any(axis=0) if some else held.all(axis=0))
 
 
 def _colour_table(source: Any) -> dict[int, tuple[int, int, int, int]] | None:

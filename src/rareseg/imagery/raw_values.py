@@ -111,7 +111,9 @@ def pool(masks: Sequence[MaskCounts], kind: Kind) -> RawValues:
         palette |= mask.palette or {}
     ordered = sorted(value for value, count in pixels.items() if count)
     examples = {value: most[value][1] for value in ordered}
-    return RawValues(kind, {value: pixels[value] for value in ordered}, dict(files), examples, palette, blocks)
+    return RawValues(
+        kind, {value: pixels[value] for value in ordered}, dict(files), examples, palette, blocks
+    )
 
 
 def _is_grey(colours: Mapping[int, int]) -> bool:

@@ -1,11 +1,14 @@
 """Which raw values are which class, decided once over a whole set of masks.
 
-The order: what the TOML says; then CamVid's own indices; two values; class indices; two noisy levels; a
-palette; colours. What none of these settles is an error that shows the values and TOML lines that would.
+The order: what the TOML says; then the files' own no-data value, unless it is 0; then CamVid's own indices;
+two values; class indices; two noisy levels; a palette; colours. What none of these settles is an error that
+shows the values and TOML lines that would.
 """
 
 from collections.abc import Sequence
 
+from rareseg.errors import MaskReadingError
+from rareseg.imagery.nodata_tags import nodata_ranges, with_nodata_0_noted
 from rareseg.imagery.raw_values import MaskCounts, RawValues, check_palettes, gather, outside, undecided
 from rareseg.imagery.said_readings import check_names, read_as_said, read_bands, said_ranges
 from rareseg.imagery.suggestions import suggest
@@ -39,16 +42,44 @@ def decide_reading(
     values = gather(masks)
     check_palettes(masks)
     void = said_ranges(values, spec.void, VOID, "void")
-    left = values.without(
-        value for value in values.pixels if any(entry.low <= value <= entry.high for entry in void)
-    )
+    tagged = nodata_ranges(masks, values, void)
+    left = _without(values, [*void, *tagged])
     found = _by_rule(left, names, layout)
     if isinstance(found, str):
-        taken = [(entry.low, entry.high) for entry in void]
-        suggestion = suggest(left, names, spec.void, taken)
-        raise undecided(found, left, suggestion, total=sum(values.pixels.values()))
+        raise _not_told(found, values, left, (void, tagged), spec)
+    void += tagged
     ranges = sorted((*void, *_outside(found.ranges, void, values)), key=lambda entry: entry.low)
-    return found.names, MaskReading(kind=found.kind, ranges=tuple(ranges), said_by="rule")
+    return found.names, with_nodata_0_noted(
+        MaskReading(kind=found.kind, ranges=tuple(ranges), said_by="rule"), masks
+    )
+
+
+def _without(values: RawValues, ranges: Sequence[ValueRange]) -> RawValues:
+    return values.without(
+        value for value in values.pixels if any(entry.low <= value <= entry.high for entry in ranges)
+    )
+
+
+def _not_told(
+    reason: str,
+    values: RawValues,
+    left: RawValues,
+    void: tuple[Sequence[ValueRange], Sequence[ValueRange]],
+    spec: DataSpec,
+) -> MaskReadingError:
+    """Build the error; a no-data value that leaves a single other may be a class, so it is asked about."""
+    said, tagged = void
+    total = sum(values.pixels.values())
+    names = [entry.name for entry in spec.classes]
+    shown = ", ".join(values.show(entry.low) for entry in tagged)
+    if tagged and len(left.pixels) < 2:
+        reason = f"The files mark {shown} as nodata, and beside it there is at most one other value:"
+        asked, taken, named = _without(values, said), list(said), list(spec.void)
+    else:
+        asked, taken = left, [*said, *tagged]
+        named = [*spec.void, *(values.show(entry.low) for entry in tagged)]
+    suggestion = suggest(asked, names, named, [(entry.low, entry.high) for entry in taken])
+    return undecided(reason, asked, suggestion, total=total)
 
 
 def _by_rule(values: RawValues, names: tuple[str, ...], layout: str) -> Found | str:

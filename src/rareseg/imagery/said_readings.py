@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rareseg.errors import MaskReadingError, Problem
+from rareseg.imagery.nodata_tags import nodata_ranges
 from rareseg.imagery.raw_values import (
     MOST_CLASSES,
     MaskCounts,
@@ -67,6 +68,7 @@ def read_as_said(masks: Sequence[MaskCounts], spec: DataSpec) -> MaskReading:
         for entry in said_ranges(values, named.values, label, f"classes.{named.name}.values")
     ]
     ranges += said_ranges(values, spec.void, VOID, "void")
+    ranges += nodata_ranges(masks, values, ranges)
     ranges.sort(key=lambda entry: entry.low)
     _check_named_once(ranges, spec, values)
     _check_all_named(ranges, spec, values)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rareseg.errors import DataError, Problem
+from rareseg.errors import DataError, Problem, SettingError
 from rareseg.imagery.formats import HIGHEST, LOWEST
 from rareseg.imagery.labels import MaskCounts, count_raw
 from rareseg.imagery.pairs import Match, relative
@@ -20,6 +20,7 @@ STRIP_PIXELS = 1 << 24
 """Pixels of a full-width strip that is held in memory at once."""
 _MARGIN = SQUARE + REACH
 _MOST_GRADED = 0.25
+_WHOLE_IN_FLOATS = 2**53
 
 CountAt = Callable[[NDArray[np.bool_]], dict[int, int]]
 """Counts the raw mask values where a (rows, width) mask is True."""
@@ -43,7 +44,11 @@ def survey(pair: Match, info: RasterInfo, root: Path, spec: DataSpec) -> Survey 
 
     Returns:
         The counts, or what is wrong with either file.
+
+    Raises:
+        SettingError: if the TOML's `nodata` names no value, or one that the photos' dtype cannot hold.
     """
+    _check_fills_said(spec, info, root)
     reading = pair.image
     try:
         problems = _graded_alpha(pair.image, info, root)
@@ -148,6 +153,25 @@ def _fills(
         first_row=top,
         count_raw_at=count_at,
     ).values()
+
+
+def _check_fills_said(spec: DataSpec, info: RasterInfo, root: Path) -> None:
+    if not isinstance(spec.nodata, tuple):
+        return
+    if not spec.nodata:
+        message = 'nodata = [] names no value. Write nodata = "none" to leave nothing out, or name values.'
+        raise SettingError(message)
+    low, high = -_WHOLE_IN_FLOATS, _WHOLE_IN_FLOATS
+    if not info.dtype.startswith("float"):
+        low, high = (int(bound) for bound in (np.iinfo(info.dtype).min, np.iinfo(info.dtype).max))
+    strange = [value for value in spec.nodata if not low <= value <= high]
+    if strange:
+        message = (
+            f"nodata = {list(spec.nodata)}: expected values that {info.dtype} photos such as "
+            f"{relative(info.path, root)} can hold, {low}..{high}; got {strange[0]}. "
+            "Correct it in the TOML."
+        )
+        raise SettingError(message)
 
 
 def _fill_values(path: Path, info: RasterInfo, spec: DataSpec) -> tuple[int, ...]:

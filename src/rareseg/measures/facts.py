@@ -1,6 +1,7 @@
 """From counts to facts: shares, medians and chances, and the sentences worth a reader's attention."""
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,6 +17,10 @@ SHIFTED = 3.0
 """Ratio of a class's shares in two parts from which the parts are said to differ."""
 RARE_CROP = 0.5
 """Chance of meeting the rarest class in a random crop below which it is said to be seldom met."""
+HUGE = 1e6
+"""Mean or standard deviation from which a band is said to hold unmarked fills: units of photos stay below."""
+STRAY, STRAY_RATIO = 100.0, 5.0
+"""The same for a standard deviation above both: the first, and so many times the mean, or once if negative."""
 
 
 def part_facts(
@@ -45,6 +50,7 @@ def attention(dataset: Dataset, total: PartFacts, parts: Sequence[PartFacts]) ->
         *(note for facts in parts for note in _absent_notes(facts)),
         *_shift_notes(parts),
         *_dtype_note(dataset),
+        *_strange_band_notes(dataset, total),
     )
 
 
@@ -68,8 +74,9 @@ def _moments(counts: Counts) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of each band; zeros where no pixel has photo."""
     number = max(counts.band_count, 1)
     means = tuple(total / number for total in counts.band_sum)
+    # Products of floats overflow to infinity where powers raise; min and max turn that and NaN to numbers.
     stds = tuple(
-        math.sqrt(max(squares / number - mean**2, 0.0))
+        math.sqrt(min(sys.float_info.max, max(0.0, squares / number - mean * mean)))
         for squares, mean in zip(counts.band_sum_squares, means, strict=True)
     )
     return means, stds
@@ -166,7 +173,22 @@ def _shift_notes(parts: Sequence[PartFacts]) -> tuple[str, ...]:
 def _dtype_note(dataset: Dataset) -> tuple[str, ...]:
     if dataset.dtype == "uint8":
         return ()
-    return (f"Photos hold {dataset.dtype} values in {dataset.bands} bands, not 8-bit ones.",)
+    huge = ""
+    if dataset.dtype.startswith("float"):
+        huge = " Where they hold NaN, infinity or numbers beyond 1e30 of either sign, there is no photo."
+    return (f"Photos hold {dataset.dtype} values in {dataset.bands} bands, not 8-bit ones.{huge}",)
+
+
+def _strange_band_notes(dataset: Dataset, total: PartFacts) -> tuple[str, ...]:
+    """Name bands whose moments look like those of a fill that nothing marks rather than of a photo."""
+    if dataset.dtype in ("uint8", "int8", "uint16", "int16"):
+        return ()
+    return tuple(
+        f"Band {band} has mean {mean:.4g} and standard deviation {std:.4g}, as if it held a fill such as -9999 "
+        "or 1e20 that nothing marks: mark nodata in the files, or name it as nodata = [...] in the TOML."
+        for band, (mean, std) in enumerate(zip(total.band_mean, total.band_std, strict=True), start=1)
+        if max(abs(mean), std) > HUGE or std > max(STRAY, abs(mean) * (1 if mean < 0 else STRAY_RATIO))
+    )
 
 
 def _percent(share: float) -> str:

@@ -12,7 +12,9 @@ name = "road"
 values = [255]
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from rareseg.records.codec import Record
 
@@ -62,7 +64,7 @@ class DataSpec(Record, frozen=True, kw_only=True):
     """Regular expression searched in the stem: its group 'group' (or first, or the match) is the scene."""
     split: tuple[float, float, float] = (0.7, 0.15, 0.15)
     """Shares of train, val and test."""
-    split_seed: int = 0
+    split_seed: Annotated[int, Meta(ge=0)] = 0
     nodata: Literal["auto", "none"] | tuple[int, ...] = "auto"
     """Value that fills areas without photo in all bands: found by the audit, none, or the values named."""
 

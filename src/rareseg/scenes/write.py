@@ -36,7 +36,7 @@ _FOLDERS = ("images", "masks")
 
 
 def write_roads(
-    folder: Path,
+    folder: Path | str,
     *,
     count: int,
     size: int = 512,
@@ -56,11 +56,13 @@ def write_roads(
     """
     _check(masks, get_args(RoadMasks), count, seed)
     make = partial(road_scene, size=size, road_share=road_share)
-    return _written(folder, make, count, seed, masks, overwrite=overwrite, progress=progress or Silent())
+    return _written(
+        Path(folder), make, count, seed, masks, overwrite=overwrite, progress=progress or Silent()
+    )
 
 
 def write_land(
-    folder: Path,
+    folder: Path | str,
     *,
     count: int,
     size: int = 256,
@@ -73,11 +75,13 @@ def write_land(
     """Write `count` three-class scenes (see `land_scene`) as PNG; all else as in `write_roads`."""
     _check(masks, get_args(LandMasks), count, seed)
     make = partial(land_scene, size=size, shares=shares)
-    return _written(folder, make, count, seed, masks, overwrite=overwrite, progress=progress or Silent())
+    return _written(
+        Path(folder), make, count, seed, masks, overwrite=overwrite, progress=progress or Silent()
+    )
 
 
 def write_photo(
-    path: Path, *, seed: int, size: int = 1024, road_share: float = 0.04, overwrite: bool = False
+    path: Path | str, *, seed: int, size: int = 1024, road_share: float = 0.04, overwrite: bool = False
 ) -> Path:
     """Write the photo alone of the road scene `seed` (see `road_scene`) to `path`, a .png; return path.
 
@@ -86,6 +90,7 @@ def write_photo(
     Raises SettingError for values out of range or another ending, and OutputExistsError if `path` exists and
     `overwrite` is false.
     """
+    path = Path(path)
     if path.suffix.lower() != ".png":
         message = f"{path}: photos of scenes are written as .png, not as {path.suffix or 'no ending'}."
         raise SettingError(message)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rareseg.imagery.labels import apply_reading
+from rareseg.imagery.masks.labels import apply_reading
 from rareseg.imagery.photos import no_photo
 from rareseg.imagery.rasters import Window, describe, read, read_mask
 from rareseg.imagery.tiles import check_inside

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rareseg.errors import DataError, Problem
-from rareseg.imagery.datasets import discover
-from rareseg.imagery.layouts import recognise
 from rareseg.imagery.samples import read_sample
+from rareseg.imagery.sets.datasets import discover
+from rareseg.imagery.sets.layouts import recognise
 from rareseg.imagery.tiles import Window, blocks
 from rareseg.measures.facts import attention, part_facts
 from rareseg.measures.tally import add, empty, one_image, tally

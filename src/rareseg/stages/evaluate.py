@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.errors import DataError, SettingError
-from rareseg.imagery.datasets import discover
 from rareseg.imagery.samples import read_photo, read_sample
+from rareseg.imagery.sets.datasets import discover
 from rareseg.imagery.tiles import Window
 from rareseg.measures.baseline import constant_predictor
 from rareseg.measures.confusion import mean_of_present

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from rareseg.errors import OutputExistsError, SettingError, StaleRecordError, TrainingError
-from rareseg.imagery.contents import changed_files
+from rareseg.imagery.sets.contents import changed_files
 from rareseg.measures.collapse import collapsed, verdict
 from rareseg.network import hardware
 from rareseg.network.checkpoint import BEST, LAST, STATE, load_tensors, load_weights

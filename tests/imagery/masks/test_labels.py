@@ -3,8 +3,8 @@ import pytest
 import rasterio
 
 from rareseg.errors import MaskReadingError
-from rareseg.imagery import labels
-from rareseg.imagery.labels import MaskCounts, apply_reading, count_raw, decide_reading, reading_rows
+from rareseg.imagery.masks import labels
+from rareseg.imagery.masks.labels import MaskCounts, apply_reading, count_raw, decide_reading, reading_rows
 from rareseg.records.dataset import ClassSpec, DataSpec, MaskReading, ValueRange
 
 

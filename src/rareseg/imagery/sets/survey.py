@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from rareseg.errors import DataError, Problem, SettingError
 from rareseg.imagery.formats import HIGHEST, LOWEST
-from rareseg.imagery.labels import MaskCounts, count_raw
-from rareseg.imagery.pairs import Match, relative
+from rareseg.imagery.masks.labels import MaskCounts, count_raw
 from rareseg.imagery.photos import REACH, SQUARE, Fill, border_values, measure_fills
 from rareseg.imagery.rasters import RasterInfo, Window, describe, read, read_mask, read_values
+from rareseg.imagery.sets.pairs import Match, relative
 from rareseg.records.dataset import DataSpec
 
 STRIP_PIXELS = 1 << 24

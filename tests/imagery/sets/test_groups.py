@@ -1,7 +1,7 @@
 import pytest
 
 from rareseg.errors import SettingError, SplitError
-from rareseg.imagery.groups import evident_groups, group_by_pattern, twins
+from rareseg.imagery.sets.groups import evident_groups, group_by_pattern, twins
 
 
 @pytest.mark.parametrize(

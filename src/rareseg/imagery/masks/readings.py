@@ -8,11 +8,18 @@ shows the values and TOML lines that would.
 from collections.abc import Sequence
 
 from rareseg.errors import MaskReadingError
-from rareseg.imagery.nodata_tags import nodata_ranges, with_nodata_0_noted
-from rareseg.imagery.raw_values import MaskCounts, RawValues, check_palettes, gather, outside, undecided
-from rareseg.imagery.said_readings import check_names, read_as_said, read_bands, said_ranges
-from rareseg.imagery.suggestions import suggest
-from rareseg.imagery.value_rules import BY_CONVENTION, Found, read_colours, read_grey, read_palette, two_level
+from rareseg.imagery.masks.nodata_tags import nodata_ranges, with_nodata_0_noted
+from rareseg.imagery.masks.raw_values import MaskCounts, RawValues, check_palettes, gather, outside, undecided
+from rareseg.imagery.masks.said_readings import check_names, read_as_said, read_bands, said_ranges
+from rareseg.imagery.masks.suggestions import suggest
+from rareseg.imagery.masks.value_rules import (
+    BY_CONVENTION,
+    Found,
+    read_colours,
+    read_grey,
+    read_palette,
+    two_level,
+)
 from rareseg.records.dataset import VOID, DataSpec, MaskReading, ValueRange
 
 

@@ -1,6 +1,6 @@
 """Two-level masks blurred by noise: 237 = road, 0 = background, and a few values around them."""
 
-from rareseg.imagery.raw_values import RawValues
+from rareseg.imagery.masks.raw_values import RawValues
 from rareseg.records.dataset import ValueRange
 
 SPREAD = 8

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from rareseg.errors import MaskReadingError, Problem
-from rareseg.imagery.nodata_tags import nodata_ranges
-from rareseg.imagery.raw_values import (
+from rareseg.imagery.masks.nodata_tags import nodata_ranges
+from rareseg.imagery.masks.raw_values import (
     MOST_CLASSES,
     MaskCounts,
     RawValues,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rareseg.errors import MaskReadingError
-from rareseg.imagery.datasets import discover
-from rareseg.imagery.labels import MaskCounts, decide_reading
+from rareseg.imagery.masks.labels import MaskCounts, decide_reading
 from rareseg.imagery.samples import read_sample
+from rareseg.imagery.sets.datasets import discover
 from rareseg.records import codec
 from rareseg.records.dataset import VOID, ClassSpec, DataSpec
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from rareseg.errors import MaskReadingError, Problem
-from rareseg.imagery.raw_values import MaskCounts, RawValues
+from rareseg.imagery.masks.raw_values import MaskCounts, RawValues
 from rareseg.records.dataset import VOID, MaskReading, ValueRange
 
 BY_TAG = "the file's own nodata value"

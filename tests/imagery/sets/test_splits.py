@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from rareseg.errors import SettingError, SplitError
-from rareseg.imagery.balance import Dealer
-from rareseg.imagery.splits import Candidate, split
+from rareseg.imagery.sets.balance import Dealer
+from rareseg.imagery.sets.splits import Candidate, split
 from rareseg.records.dataset import DataSpec
 
 CLASSES = ("background", "road", "bridge")

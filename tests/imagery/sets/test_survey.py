@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-import rareseg.imagery.survey as module
+import rareseg.imagery.sets.survey as module
 from rareseg.errors import SettingError
-from rareseg.imagery.pairs import Match
 from rareseg.imagery.rasters import describe
-from rareseg.imagery.survey import Survey, survey
+from rareseg.imagery.sets.pairs import Match
+from rareseg.imagery.sets.survey import Survey, survey
 from rareseg.records.dataset import DataSpec
 
 

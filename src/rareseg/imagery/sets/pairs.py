@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from rareseg.errors import DataError, LayoutError, Problem
 from rareseg.imagery.formats import SUFFIXES
-from rareseg.imagery.layouts import IMAGE_SUFFIXES, MASK_SUFFIXES, Files, Layout
 from rareseg.imagery.rasters import RasterInfo, describe
+from rareseg.imagery.sets.layouts import IMAGE_SUFFIXES, MASK_SUFFIXES, Files, Layout
 from rareseg.records.dataset import DataSpec, PartName
 
 THREADS = max(1, min(8, os.cpu_count() or 1))

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rareseg.errors import Problem, SettingError, SplitError
-from rareseg.imagery.balance import Dealer
-from rareseg.imagery.groups import evident_groups, group_by_pattern
+from rareseg.imagery.sets.balance import Dealer
+from rareseg.imagery.sets.groups import evident_groups, group_by_pattern
 from rareseg.records.dataset import PARTS, DataSpec, PartName
 
 ENOUGH_GROUPS = 3

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from rareseg.errors import DataError, LayoutError, MaskReadingError, RecordError, SplitError
-from rareseg.imagery import datasets
-from rareseg.imagery.datasets import discover
 from rareseg.imagery.samples import read_sample
-from rareseg.imagery.splits import split
+from rareseg.imagery.sets import datasets
+from rareseg.imagery.sets.datasets import discover
+from rareseg.imagery.sets.splits import split
 from rareseg.records.dataset import VOID
 
 

@@ -6,8 +6,8 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from rareseg.errors import LayoutError
-from rareseg.imagery.layouts import Files, Layout
-from rareseg.imagery.pairs import check_heads, match, relative
+from rareseg.imagery.sets.layouts import Files, Layout
+from rareseg.imagery.sets.pairs import check_heads, match, relative
 from rareseg.records.dataset import DataSpec
 
 ROOT = Path("/data")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rareseg.errors import LayoutError, RecordError
-from rareseg.imagery.layouts import recognise
+from rareseg.imagery.sets.layouts import recognise
 from rareseg.records.dataset import DataSpec
 
 

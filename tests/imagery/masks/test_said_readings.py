@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rareseg.errors import MaskReadingError
-from rareseg.imagery.labels import MaskCounts, apply_reading, count_raw, decide_reading, toml_lines
+from rareseg.imagery.masks.labels import MaskCounts, apply_reading, count_raw, decide_reading, toml_lines
 from rareseg.records import codec
 from rareseg.records.dataset import VOID, ClassSpec, DataSpec
 

@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rareseg.errors import DataError, MaskReadingError, Problem
-from rareseg.imagery.contents import digest_of
-from rareseg.imagery.groups import evident_groups, twins
-from rareseg.imagery.labels import MaskCounts, decide_reading
-from rareseg.imagery.layouts import Layout, recognise
-from rareseg.imagery.pairs import THREADS, Match, Matches, check_heads, match, relative
+from rareseg.imagery.masks.labels import MaskCounts, decide_reading
 from rareseg.imagery.photos import find_nodata
 from rareseg.imagery.rasters import RasterInfo
-from rareseg.imagery.splits import Candidate, Split, split
-from rareseg.imagery.survey import Survey, survey
+from rareseg.imagery.sets.contents import digest_of
+from rareseg.imagery.sets.groups import evident_groups, twins
+from rareseg.imagery.sets.layouts import Layout, recognise
+from rareseg.imagery.sets.pairs import THREADS, Match, Matches, check_heads, match, relative
+from rareseg.imagery.sets.splits import Candidate, Split, split
+from rareseg.imagery.sets.survey import Survey, survey
 from rareseg.progress import Progress, Silent
 from rareseg.records.dataset import PARTS, VOID, Dataset, MaskReading, NoData, Pair
 

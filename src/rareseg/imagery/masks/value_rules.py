@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from rareseg.imagery.raw_values import RawValues, pack, show_colour
-from rareseg.imagery.suggestions import is_beside_indices
-from rareseg.imagery.two_levels import noisy_two_levels
+from rareseg.imagery.masks.raw_values import RawValues, pack, show_colour
+from rareseg.imagery.masks.suggestions import is_beside_indices
+from rareseg.imagery.masks.two_levels import noisy_two_levels
 from rareseg.records.dataset import VOID, ValueRange
 
 CAMVID_CLASSES = (

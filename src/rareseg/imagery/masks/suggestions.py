@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from rareseg.imagery.raw_values import (
+from rareseg.imagery.masks.raw_values import (
     MOST_CLASSES,
     ROWS_SHOWN,
     Bounds,

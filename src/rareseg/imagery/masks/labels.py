@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from rareseg.errors import MaskReadingError
 from rareseg.imagery.formats import HIGHEST, LOWEST
-from rareseg.imagery.raw_values import (
+from rareseg.imagery.masks.raw_values import (
     MOST_CLASSES,
     MaskCounts,
     show_range,
     toml_lines,
 )
-from rareseg.imagery.readings import decide_reading
+from rareseg.imagery.masks.readings import decide_reading
 from rareseg.records.dataset import VOID, MaskReading
 
 __all__ = [

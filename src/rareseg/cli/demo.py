@@ -1,10 +1,13 @@
 """`rareseg demo`."""
 
+from itertools import zip_longest
 from pathlib import Path
 
 import click
 
 from rareseg.cli.options import output_option, overwrite_option
+
+_ROLES = ("report", "road map", "probability", "preview")
 
 
 @click.command(short_help="See it all at work on generated scenes.")
@@ -20,5 +23,5 @@ def demo(*, output: Path, overwrite: bool) -> None:
 
     paths = verbs.demo(output, overwrite=overwrite, progress=progress.on_stderr())
     click.echo("Look at:")
-    for path in paths:
-        click.echo(f"  {path}")
+    for role, path in zip_longest(_ROLES, paths, fillvalue=""):
+        click.echo(f"  {role:<13} {path}")

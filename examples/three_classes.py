@@ -4,7 +4,7 @@ Generated land scenes with the page's class shares, 62.93 / 25.46 / 11.61 %, and
 page's own recipe: encoder frozen, sigmoid and binary cross-entropy on classes that exclude one another, Adadelta
 at Keras's default rate of 1e-3. Then rareseg's plan on the same scenes. Prints IoU per class on held-out scenes.
 
-    python examples/three_classes.py [--minutes 4] [-o FOLDER]
+    python examples/three_classes.py [--minutes 3] [-o FOLDER]
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=4.0, help="budget of each recipe")
+    parser.add_argument("--minutes", type=float, default=3.0, help="budget of each recipe [default: 3]")
     parser.add_argument(
         "-o", "--output", type=Path, help="folder for scenes and run [default: a temporary one]"
     )

@@ -16,7 +16,7 @@ The remedies change neither network nor data nor length:
      over, and puts the edge right beside them, too near for zeros that it has not seen.
 """
 
-import sys
+import argparse
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -174,4 +174,8 @@ def main(seeds: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(text) for text in sys.argv[1:]] or SEEDS)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("seeds", type=int, nargs="*", help="seeds of the runs [default: 0 1 2 3 4]")
+    main(parser.parse_args().seeds or SEEDS)

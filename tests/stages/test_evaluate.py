@@ -291,9 +291,19 @@ def test_photos_that_do_not_fit_are_refused(roads_run, striped, tmp_path, bands,
 
 def test_other_classes_are_refused(roads_run, land):
     with pytest.raises(
-        DataError, match=r"does not fit the run: .* and classes .*Convert the photos, or describe"
+        DataError, match=r"does not fit the run: .* and classes .*Describe the masks in a TOML, so that"
     ):
         evaluate_run(roads_run, land)
+
+
+def test_other_names_of_the_same_classes_are_refused_with_the_names_to_give(roads_run, roads, tmp_path):
+    toml = tmp_path / "named.toml"
+    toml.write_text(
+        f'images = "{roads / "images"}"\nmasks = "{roads / "masks"}"\n'
+        '[[classes]]\nname = "ground"\nvalues = [0]\n[[classes]]\nname = "road"\nvalues = [255]\n'
+    )
+    with pytest.raises(DataError, match=r"background, foreground\. Only the names differ: give the classes"):
+        evaluate_run(roads_run, toml)
 
 
 def test_a_folder_that_holds_nothing_to_score_says_so(roads_run, tmp_path, write_set):

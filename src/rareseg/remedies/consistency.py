@@ -70,10 +70,10 @@ def _check_fields(
             )
             raise SettingError(message)
         if value is not None and field not in taken:
-            message = (
-                f"{section}.{field}={value} has no effect on {section}.name={name}: "
-                f"set {section}.{field}=none."
-            )
+            advice = f"set {section}.{field}=none"
+            if field in ("encoder", "encoder_weights", "pretrained") and not name.startswith("smp:"):
+                advice += ", or choose a model that takes it, such as model.name=smp:unet (--model smp:unet)"
+            message = f"{section}.{field}={value} has no effect on {section}.name={name}: {advice}."
             raise SettingError(message)
 
 

@@ -51,7 +51,7 @@ def _reading(data: Dataset) -> RenderableType:
 
 _KINDS = {
     "indices": "class indices",
-    "two_level": "two levels with noise",
+    "two_level": "two levels",
     "palette": "palette indices",
     "rgb": "colours",
     "bands": "one band per class",

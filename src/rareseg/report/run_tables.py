@@ -32,7 +32,7 @@ def _summary(run: Run) -> RenderableType:
     rows = [
         ("trained", f"{spell_count(run.steps)} steps in {spell_time(run.seconds)}"),
         ("parameters", weights),
-        ("initial loss", f"{run.initial_loss:.4f} nats per pixel"),
+        ("first batch", f"loss {run.initial_loss:.4f} nats per pixel"),
         ("best weights", f"of step {spell_count(run.best_step)}"),
         ("thresholds", f"{thresholds}, from {run.thresholds_from}"),
     ]

@@ -134,9 +134,17 @@ def _check_fit(trained: TrainedRun, dataset: Dataset, data: Path) -> None:
         message = (
             f"{data} does not fit the run: it has {dataset.bands} bands of {dataset.dtype} and classes "
             f"{', '.join(dataset.classes)}; the run was trained on {own.bands} bands of {own.dtype} and classes "
-            f"{', '.join(own.classes)}. Convert the photos, or describe the masks in a TOML."
+            f"{', '.join(own.classes)}. {_advice(dataset, own)}"
         )
         raise DataError(message)
+
+
+def _advice(dataset: Dataset, own: Dataset) -> str:
+    if (dataset.bands, dataset.dtype) != (own.bands, own.dtype):
+        return "Convert the photos to the run's bands and dtype."
+    if len(dataset.classes) == len(own.classes):
+        return "Only the names differ: give the classes these names in a TOML, in this order."
+    return "Describe the masks in a TOML, so that they give these classes."
 
 
 def _report(

@@ -53,6 +53,13 @@ def test_values_that_nobody_names_are_listed():
     assert settled == spec_of(("a", [0]), ("b", [1]), void=(3,))
 
 
+def test_one_value_beside_one_empty_class_is_suggested_for_that_class():
+    spec = spec_of(("background", [0]), ("road", [1]))
+    message = failure(spec, grey({0: 80, 255: 4}))
+    settled = codec.decode_toml(message.split("masks mean.")[1].encode(), DataSpec, "suggestion")
+    assert settled == spec_of(("background", [0]), ("road", [255]))
+
+
 def test_the_suggested_void_keeps_off_named_values_that_do_not_occur():
     spec = spec_of(("a", [0]), ("b", ["5-7"]))
     message = failure(spec, grey({0: 80, 3: 2, 4: 1, 9: 2}))

@@ -115,7 +115,14 @@ def _check_all_named(ranges: Sequence[ValueRange], spec: DataSpec, values: RawVa
         return
     others = {*known, *(entry.low for entry in ranges)}
     extra = compress(strange.pixels, others, colours=values.kind == "rgb")
-    suggestion = toml_lines([(entry.name, entry.values) for entry in spec.classes], [*spec.void, *extra])
+    held = {entry.label for entry in ranges for value in known if entry.low <= value <= entry.high}
+    empty = [label for label in range(len(spec.classes)) if label not in held]
+    # One class that holds nothing, beside one value that nothing names: the class was given a wrong value.
+    mistaken = empty[0] if len(empty) == len(strange.pixels) == 1 else None
+    classes = [
+        (entry.name, extra if label == mistaken else entry.values) for label, entry in enumerate(spec.classes)
+    ]
+    suggestion = toml_lines(classes, [*spec.void, *(extra if mistaken is None else ())])
     reason = "The masks hold values that no class and no `void` of the TOML names:"
     raise undecided(reason, strange, suggestion, total=sum(values.pixels.values()))
 

@@ -1,6 +1,6 @@
 """Training throughput: `rareseg train` against the same network in a bare PyTorch loop over in-memory crops.
 
-    python benchmarks/throughput.py [--steps 120] [--rounds 3]
+    python benchmarks/throughput.py [--steps 300] [--rounds 3]
 
 Both use the default plan's network, optimizer, batch and precision. The bare loop draws its crops beforehand and
 does nothing but forward, cross-entropy, backward and step; rareseg reads, turns and scales crops, clips gradients,
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

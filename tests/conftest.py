@@ -11,7 +11,7 @@ from rareseg.records.audit import Audit
 from rareseg.records.dataset import Dataset, MaskReading, NoData, Pair, ValueRange
 from rareseg.records.plan import Plan
 from rareseg.records.report import ClassScores, MacroScores, MicroScores, Report
-from rareseg.records.run import CollapseCheck, PhotoStatistics, Run, Validation
+from rareseg.records.run import Calibration, CollapseCheck, PhotoStatistics, Run, Sampled, Validation
 
 PIXELS = {"train": (957_000, 43_000), "val": (480_000, 20_000), "test": (485_000, 15_000)}
 
@@ -125,9 +125,21 @@ def plan_record(audit_record: Audit) -> Plan:
         audit_digest=codec.digest(audit_record),
         classes=("background", "road"),
         overlapping=False,
+        shares=(0.957, 0.043),
         seed=0,
         model=plans.ModelChoice(name="compact_unet", width=32, levels=3, stem=2, **why),
-        loss=plans.LossChoice(name="cross_entropy+dice", set_by="user", **why),
+        loss=plans.LossChoice(
+            name="cross_entropy+dice",
+            settings={
+                "cross_entropy.smoothing": 0.0,
+                "dice.squared": True,
+                "dice.per_image": False,
+                "dice.smoothing": 0.5,
+                "dice.classes": None,
+            },
+            set_by="user",
+            **why,
+        ),
         weights=plans.WeightsChoice(rule="none", values=(1.0, 1.0), **why),
         sampling=plans.SamplingChoice(rule="uniform", **why),
         initialisation=plans.InitialisationChoice(prior_bias=True, prior=(0.957, 0.043), **why),
@@ -189,8 +201,29 @@ def run_record(audit_record: Audit, plan_record: Plan) -> Run:
         photo=PhotoStatistics(mean=(91.0, 95.0, 85.0), std=(40.0, 38.0, 37.0)),
         thresholds=(0.61, 0.39),
         thresholds_from="val",
+        calibration=Calibration(
+            how="undone",
+            because="What class weights moved is taken back by formula.",
+            temperature=1.0,
+            shift=(0.0, 2.5),
+            measured_on="val",
+            error_before=(0.125, 0.115),
+            error_after=(0.004, 0.003),
+        ),
+        decision_weights=None,
         validations=validations,
         checks=(check,),
+        sampled=Sampled(
+            rule="class_centred",
+            classes=("background", "road"),
+            around=("road",),
+            crops=5_760,
+            asked_share=0.33,
+            placed_share=0.332,
+            data_shares=(0.957, 0.043),
+            realised_shares=(0.939, 0.061),
+            crops_holding=(1.0, 0.874),
+        ),
         versions={"rareseg": "0.1.0"},
     )
 
@@ -206,6 +239,8 @@ def report_record(run_record: Run) -> Report:
         average_precision=0.748,
         threshold=0.39,
         pixels=15_000,
+        calibration_error=0.004,
+        expected_share=0.031,
         relaxed_f1=0.865,
     )
     background = ClassScores(
@@ -216,6 +251,8 @@ def report_record(run_record: Run) -> Report:
         average_precision=0.997,
         threshold=0.61,
         pixels=485_000,
+        calibration_error=0.0041,
+        expected_share=0.969,
         relaxed_f1=0.999,
     )
     bridge = ClassScores(
@@ -226,6 +263,8 @@ def report_record(run_record: Run) -> Report:
         average_precision=None,
         threshold=None,
         pixels=0,
+        calibration_error=0.002,
+        expected_share=0.002,
         relaxed_f1=None,
     )
     return Report(

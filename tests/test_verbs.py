@@ -9,6 +9,7 @@ from rareseg import verbs
 from rareseg.errors import OutputExistsError, RecordError, SettingError, StaleRecordError
 from rareseg.records import codec
 from rareseg.records.audit import Audit
+from rareseg.records.places import read_places
 from rareseg.records.plan import Plan
 from rareseg.records.run import Run
 
@@ -26,6 +27,15 @@ def no_work(*_args, **_kwargs):
 def test_audit_writes_what_it_returns(roads, facts, tmp_path):
     assert verbs.audit(str(roads), output=tmp_path / "audit.json") == facts
     assert codec.read(tmp_path / "audit.json", Audit) == facts
+
+
+def test_audit_writes_where_classes_lie_beside_it(roads, facts, tmp_path):
+    verbs.audit(roads, output=tmp_path / "audit.json")
+    assert read_places(tmp_path / "audit.places.npz", facts)
+    (tmp_path / "audit.json").unlink()
+    with pytest.raises(OutputExistsError, match=r"audit\.places\.npz exists already"):
+        verbs.audit(roads, output=tmp_path / "audit.json")
+    verbs.audit(roads, output=tmp_path / "audit.json", overwrite=True)
 
 
 def test_plan_takes_an_audit_or_its_file_and_settings(facts, tmp_path):

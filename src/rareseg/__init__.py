@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from rareseg.network import losses as losses
     from rareseg.progress import Progress as Progress
     from rareseg.records.audit import Audit as Audit
+    from rareseg.records.comparison import Comparison as Comparison
     from rareseg.records.dataset import DataSpec as DataSpec
     from rareseg.records.plan import Plan as Plan
     from rareseg.records.report import Report as Report
     from rareseg.records.run import Run as Run
     from rareseg.verbs import audit as audit
+    from rareseg.verbs import compare as compare
     from rareseg.verbs import demo as demo
     from rareseg.verbs import evaluate as evaluate
     from rareseg.verbs import plan as plan
@@ -47,6 +49,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Audit",
+    "Comparison",
     "DataError",
     "DataSpec",
     "LayoutError",
@@ -65,6 +68,7 @@ __all__ = [
     "TrainingError",
     "WeightsError",
     "audit",
+    "compare",
     "demo",
     "errors",
     "evaluate",
@@ -82,6 +86,7 @@ _MODULES = {
 }
 _RECORDS = {
     "Audit": "rareseg.records.audit",
+    "Comparison": "rareseg.records.comparison",
     "DataSpec": "rareseg.records.dataset",
     "Plan": "rareseg.records.plan",
     "Report": "rareseg.records.report",

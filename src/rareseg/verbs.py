@@ -1,19 +1,29 @@
-"""The verbs of rareseg, the same in Python and on the command line: each composes stages and writes records."""
+"""The verbs of rareseg, the same in Python and on the command line: each composes stages and writes records.
+
+Everywhere, `output` is where records go, `overwrite` replaces what is there already (without it that is refused), and
+`progress` is who shows progress; None shows nothing.
+"""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from rareseg import scenes
 from rareseg.errors import SettingError
 from rareseg.network import hardware
+from rareseg.network.contest_folder import Asked, requested
 from rareseg.progress import Progress, Silent
 from rareseg.records import codec
 from rareseg.records.audit import Audit
+from rareseg.records.comparison import Comparison
+from rareseg.records.places import Places, places_file
 from rareseg.records.plan import Plan
 from rareseg.records.report import Report
 from rareseg.records.run import Run
 from rareseg.stages.audit import audit_data, root_of
+from rareseg.stages.compare import Tools, compare_remedies
 from rareseg.stages.evaluate import evaluate_run
+from rareseg.stages.places import find_places, keep_places
 from rareseg.stages.plan import amended, decide
 from rareseg.stages.predict import predict_images
 from rareseg.stages.train import refuse_used, train_plan
@@ -32,19 +42,22 @@ def audit(
 
     Args:
         data: a folder with images and masks, or a TOML that says where they are.
-        output: JSON file to write the Audit to; None writes nothing.
-        overwrite: replace an existing `output`.
-        progress: who shows progress; None shows nothing.
+        output: JSON file to write the Audit to, and beside it where classes lie (NAME.places.npz); None
+            writes nothing.
 
     Raises:
         DataError: listing every file that cannot be used, with its reason.
         OutputExistsError: if `output` exists and `overwrite` is false.
     """
-    _refuse(output, overwrite)
-    found = audit_data(Path(data), progress=progress or Silent()).audit
-    if output is not None:
-        codec.write(Path(output), found, overwrite=overwrite)
-    return found
+    file = None if output is None else Path(output)
+    if file is not None:
+        _refuse(file, overwrite)
+        _refuse(places_file(file), overwrite)
+    _, facts, places = audit_data(Path(data), progress=progress or Silent())
+    if file is not None:
+        codec.write(file, facts, overwrite=overwrite)
+    keep_places(facts, places, audit_file=file, overwrite=overwrite)
+    return facts
 
 
 def plan(
@@ -64,7 +77,6 @@ def plan(
         steps: step budget.
         settings: "section.field" -> text, such as {"loss.name": "dice"}; overrides the rules.
         output: JSON file to write the Plan to.
-        overwrite: replace an existing `output`.
 
     Raises:
         SettingError: on an unknown setting, or settings that contradict each other.
@@ -98,12 +110,8 @@ def train(
         output: folder of the run.
         plan: a Plan or its file; minutes, steps and settings then change it.
         audit: an Audit of `data` or its file; None audits `data` now.
-        minutes: as for `plan`.
-        steps: as for `plan`.
-        settings: as for `plan`.
+        minutes, steps, settings: as for `plan`.
         resume: go on with the training in `output`, with its own audit and plan.
-        overwrite: replace the run in `output`.
-        progress: who shows progress.
 
     Raises:
         RaresegError: see `audit`, `plan` and stages.train.train_plan.
@@ -114,18 +122,55 @@ def train(
         refused = asked or overwrite or plan is not None or audit is not None
         return _resume(Path(data), folder, refused=refused, progress=progress)
     refuse_used(folder, resume=False, overwrite=overwrite)
-    if audit is None:
-        audited = audit_data(Path(data), progress=progress or Silent())
-        root, facts = audited.root, audited.audit
-    else:
-        root, facts = root_of(Path(data)), _audit_of(audit)
+    root, facts, places = _audited(Path(data), audit, progress)
     if plan is None:
         decided = decide(facts, hardware.describe(), minutes=minutes, steps=steps, settings=settings)
     else:
         given = plan if isinstance(plan, Plan) else codec.read(Path(plan), Plan)
         classes = len(facts.dataset.classes)
         decided = amended(given, classes=classes, minutes=minutes, steps=steps, settings=settings)
-    return train_plan(root, facts, decided, folder, overwrite=overwrite, progress=progress)
+    trained = partial(train_plan, root, facts, decided, folder, places=places, overwrite=overwrite)
+    return trained(just_audited=audit is None, progress=progress)
+
+
+def compare(
+    data: Path | str,
+    *,
+    output: Path | str,
+    remedies: Sequence[str] | None = None,
+    seeds: int | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    audit: Audit | Path | str | None = None,
+    keep_weights: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Find out which remedies help on this data: train them side by side, and write the winner's plan.
+
+    Args:
+        data, audit, settings, overwrite, progress: as for `train`; settings hold for every candidate.
+        output: folder of the comparison: comparison.json, .html and .png, plan.json, and trials/.
+        remedies: candidates such as "dice" or "prior_bias+cross_entropy+0.5*dice"; none and default are added.
+        seeds: starts of each candidate of the last rung; 3 if not given.
+        minutes: budget of the whole comparison; 30 if neither this nor `steps` is given.
+        steps: instead, steps of each training of the last rung.
+        keep_weights: keep the weights of every trial.
+        resume: go on with the comparison in `output`.
+
+    Raises:
+        RaresegError: see `audit`, stages.compare and network.contest_folder.
+    """
+    folder, kept = Path(output), Path(output) / "audit.json" if resume else audit
+    asked = Asked(remedies, seeds, minutes, steps, settings, keep_weights, resume, overwrite)
+    request = requested(folder, asked)
+    root, facts, places = _audited(Path(data), kept, progress)
+    trained = partial(train_plan, root, facts, places=places, just_audited=True)
+    tools = Tools(partial(decide, facts, hardware.describe()), trained, places)
+    study = partial(compare_remedies, root, facts, request, folder, tools, data=Path(data))
+    return study(fresh=kept is None, resume=resume, progress=progress)
 
 
 def evaluate(
@@ -144,8 +189,6 @@ def evaluate(
         data: as for `audit`. The run's own training data: its held-out part is scored; other data: all of it.
         output: JSON file to write the Report to.
         part: "train", "val", "test" or "all", to score another part than that.
-        overwrite: replace an existing `output`.
-        progress: who shows progress.
 
     Raises:
         DataError: if the data cannot be used or does not fit the run.
@@ -172,8 +215,6 @@ def predict(
         run: folder of the run.
         images: photos, or folders of photos.
         output: folder for the maps.
-        overwrite: replace existing maps.
-        progress: who shows progress.
 
     Raises:
         DataError: listing every image that cannot be read or does not fit the run.
@@ -231,7 +272,21 @@ def _resume(data: Path, folder: Path, *, refused: bool, progress: Progress | Non
         raise SettingError(message)
     facts = codec.read(folder / "audit.json", Audit)
     decided = codec.read(folder / "plan.json", Plan)
-    return train_plan(root_of(data), facts, decided, folder, resume=True, progress=progress)
+    places = find_places(facts, folder / "audit.json", progress=progress)
+    return train_plan(root_of(data), facts, decided, folder, places=places, resume=True, progress=progress)
+
+
+def _audited(
+    data: Path, audit: Audit | Path | str | None, progress: Progress | None
+) -> tuple[Path, Audit, Places | None]:
+    """Return the data's root, its audit (made now if none is given), and where classes lie."""
+    if audit is None:
+        root, facts, found = audit_data(data, progress=progress or Silent())
+        keep_places(facts, found)
+    else:
+        root, facts = root_of(data), _audit_of(audit)
+    beside = Path(audit) if isinstance(audit, Path | str) else None
+    return root, facts, find_places(facts, beside, progress=progress)
 
 
 def _audit_of(audit: Audit | Path | str) -> Audit:

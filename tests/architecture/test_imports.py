@@ -13,7 +13,17 @@ import rareseg
 
 SOURCE = Path(rareseg.__file__).parent
 ROOT = SOURCE.parent.parent
-HEAVY = {"torch", "lightning_fabric", "rasterio", "numpy", "cv2", "scipy", "rich", "tensorboard"}
+HEAVY = {
+    "torch",
+    "lightning_fabric",
+    "rasterio",
+    "numpy",
+    "cv2",
+    "scipy",
+    "rich",
+    "tensorboard",
+    "matplotlib",
+}
 LISTING = "import sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
 
 
@@ -29,7 +39,9 @@ def test_importing_rareseg_loads_no_framework():
     assert not _loaded("import rareseg") & HEAVY
 
 
-@pytest.mark.parametrize("command", ["", "audit", "plan", "train", "evaluate", "predict", "demo"])
+@pytest.mark.parametrize(
+    "command", ["", "audit", "plan", "train", "compare", "evaluate", "predict", "remedies", "demo"]
+)
 def test_help_loads_no_framework(command: str):
     arguments = [command, "--help"] if command else ["--help"]
     loaded = _loaded(f"from rareseg.cli import main\nmain({arguments!r}, standalone_mode=False)")
@@ -54,7 +66,8 @@ def test_every_imported_package_is_declared(folder: str):
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *extras["smp"], *(extras["dev"] if folder == "tests" else [])]
     declared = {re.split(r"[\[<>=~! ]", line)[0].lower().replace("-", "_") for line in lines}
-    own = {"rareseg", "tests", "cv2" if "opencv_python_headless" in declared else ""}
+    named = {"opencv_python_headless": "cv2", "scikit_image": "skimage"}
+    own = {"rareseg", "tests", *(name for package, name in named.items() if package in declared)}
     imported = set().union(*(_imports(path) for path in (ROOT / folder).rglob("*.py")))
     assert imported - set(sys.stdlib_module_names) - own <= declared
 

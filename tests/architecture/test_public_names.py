@@ -10,7 +10,7 @@ import rareseg
 from rareseg import errors
 from rareseg.cli import main
 
-VERBS = {"audit", "plan", "train", "evaluate", "predict", "demo"}
+VERBS = {"audit", "plan", "train", "compare", "evaluate", "predict", "demo"}
 
 
 def test_every_public_name_can_be_imported():
@@ -37,7 +37,9 @@ def test_unknown_name_is_an_attribute_error_that_lists_the_known():
 
 def test_verbs_are_the_commands_and_the_public_functions():
     functions = {name for name in rareseg.__all__ if inspect.isfunction(getattr(rareseg, name))}
-    assert set(main.commands) == VERBS == functions
+    assert functions == VERBS
+    # A list to read: in Python it is the module rareseg.remedies.
+    assert set(main.commands) == VERBS | {"remedies"}
 
 
 def test_verbs_module_holds_the_verbs_and_no_others():

@@ -67,7 +67,9 @@ def test_settings_and_shorthands_reach_the_plan_as_one_mapping(run_cli, stand_in
     weights.touch()
     words = [
         "--set",
-        "loss.name=dice",
+        "loss.name=0.5*dice + focal",
+        "--set",
+        "loss.focal.alpha=0.2,0.8",
         "--set",
         "seed=3",
         "--model",
@@ -78,7 +80,8 @@ def test_settings_and_shorthands_reach_the_plan_as_one_mapping(run_cli, stand_in
     ]
     assert run_cli("plan", data, *words, "--encoder-weights", weights).exit_code == 0
     assert stand_in["plan"].call_args.kwargs["settings"] == {
-        "loss.name": "dice",
+        "loss.name": "0.5*dice + focal",
+        "loss.focal.alpha": "0.2,0.8",
         "seed": "3",
         "model.name": "smp:unet",
         "model.encoder": "resnet34",
@@ -87,7 +90,7 @@ def test_settings_and_shorthands_reach_the_plan_as_one_mapping(run_cli, stand_in
     }
 
 
-@pytest.mark.parametrize("text", ["loss", "loss.name", "loss=dice", "a.b.c=1"])
+@pytest.mark.parametrize("text", ["loss", "loss.name", "loss=dice", "loss.focal.gamma", "a.b.c.d=1"])
 def test_malformed_setting_is_a_usage_error(run_cli, stand_in, data, text):
     result = run_cli("plan", data, "--set", text)
     assert result.exit_code == 2

@@ -6,7 +6,7 @@ import pytest
 from rareseg.errors import DataError
 from rareseg.imagery.tiles import Window
 from rareseg.network import crops
-from rareseg.network.crops import fill_missing
+from rareseg.network.crops import CropStore, fill_missing
 from rareseg.records.dataset import VOID, NoData
 
 
@@ -36,9 +36,9 @@ def test_crops_from_disk_are_those_from_memory(write_store, pictures, rng, monke
         for one, other in zip(near.crop(image, window), far.crop(image, window), strict=True):
             assert one.dtype == other.dtype
             np.testing.assert_array_equal(one, other)
-    for label in range(2):
-        places = [sorted(map(tuple, store.places(label))) for store in (near, far)]
-        assert places[0] == places[1]
+    for one, other in zip(near.images, far.images, strict=True):
+        for layer in range(3):
+            np.testing.assert_array_equal(one.grid(layer), other.grid(layer))
 
 
 def test_memory_counts_photos_and_labels(write_store, pictures):
@@ -56,7 +56,11 @@ def test_places_are_exactly_the_blocks_that_hold_the_class(write_store, pictures
         for left in range(0, mask.shape[1], 32)
         if (mask[top : top + 32, left : left + 32] == 1).any()
     ]
-    assert [tuple(place) for place in store.places(1)] == expected
+    holders = store.holders(1)
+    assert [holders.place(number) for number in range(len(holders))] == expected
+    assert holders.pixels.tolist() == [int((mask == 1).sum()) for mask in pictures[1]]
+    labelled = sum((mask != VOID).sum() for mask in pictures[1])
+    assert store.share(1) == pytest.approx(holders.pixels.sum() / labelled)
     assert len(store) == 2
     assert store.pixels().tolist() == [70 * 90, 130 * 64]
 
@@ -65,7 +69,32 @@ def test_no_place_lies_where_there_is_no_photo(write_store):
     photo = np.zeros((3, 64, 64), np.uint8)
     photo[:, :, 32:] = 9
     store = write_store([photo], [np.ones((64, 64), np.uint8)], nodata=NoData(values=(0,), square=32))
-    assert {tuple(place) for place in store.places(1)} == {(0, 0, 32), (0, 32, 32)}
+    holders = store.holders(1)
+    assert [holders.place(number) for number in range(len(holders))] == [(0, 0, 32), (0, 32, 32)]
+
+
+@pytest.mark.parametrize("memory", [2**30, 0])
+def test_with_the_audits_places_no_file_is_read_to_find_them(write_store, pictures, tmp_path, memory):
+    made = write_store(*pictures, memory_bytes=0)
+    reads = []
+    original = crops.read_sample
+
+    def counting(root, dataset, pair, window=None):
+        reads.append((pair.image, window))
+        return original(root, dataset, pair, window)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crops, "read_sample", counting)
+        store = CropStore(
+            tmp_path, made._dataset, made.pairs, fill=(0.0,) * 3, memory_bytes=memory, places=made.places()
+        )
+        assert store.holders(1).pixels.tolist() == made.holders(1).pixels.tolist()
+        # Kept in memory, each sample is read once, whole; otherwise none is read before a crop is cut.
+        assert reads == ([(pair.image, None) for pair in store.pairs] if memory else [])
+        partly = {made.pairs[0].image: made.images[0]}
+        reads.clear()
+        CropStore(tmp_path, made._dataset, made.pairs, fill=(0.0,) * 3, memory_bytes=0, places=partly)
+        assert {name for name, _ in reads} == {made.pairs[1].image}
 
 
 def test_a_photo_that_has_gone_is_named(write_store, pictures, tmp_path):

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from rareseg.imagery.tiles import Window
+from rareseg.measures.scaling import Scaling, scaled
 from rareseg.network import forward
 from rareseg.network.forward import Mapper
 from rareseg.records.plan import PrecisionChoice
@@ -59,6 +60,25 @@ def test_windows_views_and_blending_leave_a_pointwise_network_as_it_is(plan, sta
     expected = softmax(np.stack([-0.7 * photo[0], 0.7 * photo[1]]))
     found = mapper(Pointwise(), plan, statistics, views=views).map_image(photo, np.ones(size, bool))
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("views", [1, 8])
+def test_scaling_moves_the_blended_probabilities(plan, statistics, rng, views):
+    """Not those of each view: the ranking of pixels is that of the network, windows and views included."""
+    photo, has_photo = rng.normal(size=(3, 90, 120)).astype(np.float32), np.ones((90, 120), bool)
+    scaling = Scaling(1.5, (0.0, 2.0))
+    plain = mapper(Sideways(), plan, statistics, views=views)
+    moved = Mapper(
+        Sideways(),
+        statistics,
+        inference=replace(plan.inference, views=views),
+        precision=FP32,
+        overlapping=False,
+        classes=2,
+        scaling=scaling,
+    )
+    expected = scaled(plain.map_image(photo, has_photo), scaling, overlapping=False)
+    np.testing.assert_array_equal(moved.map_image(photo, has_photo), expected)
 
 
 def test_blocks_give_what_one_block_gives(plan, statistics, rng, monkeypatch):

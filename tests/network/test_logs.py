@@ -5,6 +5,7 @@ import csv
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rareseg.measures.drawn import nothing_drawn
 from rareseg.network.logs import COLUMNS, Recent, TrainingLog
 from rareseg.records.run import CollapseCheck, TrainingState, Validation
 
@@ -17,7 +18,7 @@ def read(folder):
 def state(step):
     return TrainingState(
         plan_digest="", step=step, seconds=step / 2, initial_loss=0.0, best_score=0.0, best_step=0,
-        validations=(), checks=(),
+        validations=(), checks=(), drawn=nothing_drawn(2),
     )  # fmt: skip
 
 

@@ -233,8 +233,8 @@ def test_a_loss_that_is_not_finite_stops_with_advice(plan, set_up, after, kept):
     session = set_up(with_budget(plan, steps=6, validations=2))
     real, steps = session.course.loss, iter(range(100))
 
-    def loss(logits, labels):
-        value = real(logits, labels)
+    def loss(logits, labels, progress):
+        value = real(logits, labels, progress)
         return value * math.nan if next(steps) == after else value
 
     broken = dataclasses.replace(session, course=dataclasses.replace(session.course, loss=loss))
@@ -252,7 +252,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(plan, set_up, after, kept):
 def test_a_gradient_that_is_not_finite_stops_too(plan, set_up):
     session = set_up(plan)
 
-    def loss(logits, labels):
+    def loss(logits, labels, progress):
         return (logits * 0).sqrt().sum()
 
     broken = dataclasses.replace(session, course=dataclasses.replace(session.course, loss=loss))
@@ -274,7 +274,7 @@ def test_the_kept_weights_are_lent_and_given_back(plan, set_up):
 def test_the_watch_speaks_once_of_each_trouble(plan, set_up):
     session = set_up(with_budget(plan, steps=6, every_steps=1))
     # A network that is the same everywhere: nothing is learned from a loss without gradient.
-    still = dataclasses.replace(session.course, loss=lambda logits, labels: (logits * 0).sum())
+    still = dataclasses.replace(session.course, loss=lambda logits, labels, progress: (logits * 0).sum())
     progress = Watching()
     train(dataclasses.replace(session, course=still), progress=progress)
     spoken = [line for line in progress.said if line.startswith("Watch:")]

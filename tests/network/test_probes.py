@@ -9,7 +9,7 @@ from torch import nn
 from rareseg.errors import TrainingError
 from rareseg.measures.collapse import verdict
 from rareseg.network.batches import Batch
-from rareseg.network.probes import CollapseWatch, UnitCount, class_shares, to_log_odds
+from rareseg.network.probes import CollapseWatch, UnitCount, to_log_odds
 from rareseg.records.dataset import VOID
 
 
@@ -127,19 +127,6 @@ def test_a_unit_alive_anywhere_is_alive():
         units.begin()
         units.see("relu", torch.eye(2)[channel].view(1, 2, 1, 1))
     assert units.dead_share() == 0
-
-
-def test_shares_are_the_prior_without_its_weights(plan):
-    weighted = replace(
-        plan,
-        initialisation=replace(plan.initialisation, prior=(0.5, 0.5)),
-        weights=replace(plan.weights, rule="given", values=(0.1, 1.9)),
-    )
-    shares = class_shares(weighted)
-    np.testing.assert_allclose(shares / shares.sum(), [0.95, 0.05])
-    unknown = replace(weighted, weights=replace(weighted.weights, values=(0.0, 1.0)))
-    assert class_shares(unknown)[0] == 0
-    assert class_shares(replace(weighted, overlapping=True)).tolist() == [0.5, 0.5]
 
 
 def test_log_odds_stay_finite():

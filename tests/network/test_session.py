@@ -45,7 +45,7 @@ def overlapping(tmp_path, rng):
 
 def first_loss(data, tiny, **settings):
     """Return the untrained network's loss over the whole training part, the plan, and the part's facts."""
-    root, audit = audit_data(data)
+    root, audit, _ = audit_data(data)
     plan = decide(audit, MACHINE, steps=1, settings={**tiny, **settings})
     facts = audit.part("train")
     statistics = PhotoStatistics(mean=facts.band_mean, std=facts.band_std)
@@ -55,8 +55,9 @@ def first_loss(data, tiny, **settings):
     torch.manual_seed(0)
     model = build_network(plan, bands=len(facts.band_mean)).eval()
     with torch.inference_mode():
-        loss = losses.build(plan.loss, plan.weights, overlapping=plan.overlapping)(model(images), labels)
-    return float(loss), plan, facts
+        loss = losses.build(plan.loss, plan.weights, shares=plan.shares, overlapping=plan.overlapping)
+        first = loss(model(images), labels, 0.0)
+    return float(first), plan, facts
 
 
 @pytest.mark.parametrize("data", ["roads", "land", "overlapping"])
@@ -107,6 +108,7 @@ def test_of_two_classes_the_rare_one_decides(plan, rng, rare, rule):
     prior = shares * weights / (shares * weights).sum()
     chosen = replace(
         plan,
+        shares=tuple(shares),
         initialisation=replace(plan.initialisation, prior=tuple(prior)),
         weights=replace(plan.weights, rule=rule, values=tuple(weights)),
     )
@@ -128,7 +130,7 @@ def test_thresholds_of_several_classes_are_each_its_own(plan, rng):
     labels[10:20] = 1
     curve = ScoreHistogram.count(to_log_odds(probabilities), labels, overlapping=False)
     counted = Counted(curve, None, (), 0.0, 0)
-    three = replace(plan, classes=("a", "b", "c"))
+    three = replace(plan, classes=("a", "b", "c"), shares=(0.8, 0.2, 0.0))
     thresholds = choose_thresholds(counted, three)
     assert thresholds == tuple(None if best is None else best.threshold for best in curve.best())
     assert thresholds[2] is None
@@ -139,9 +141,9 @@ def test_without_the_rare_class_there_is_no_threshold(plan):
     assert choose_thresholds(counted, plan) == (None, None)
 
 
-def test_a_prior_of_nothing_is_refused(plan, set_up):
-    with pytest.raises(TrainingError, match="prior is 0 for every class"):
-        set_up(replace(plan, initialisation=replace(plan.initialisation, prior_bias=False, prior=(0.0, 0.0))))
+def test_shares_of_nothing_are_refused(plan, set_up):
+    with pytest.raises(TrainingError, match="shares are 0 for every class"):
+        set_up(replace(plan, shares=(0.0, 0.0)))
 
 
 def test_a_plan_may_be_mapped_with_other_views(plan, statistics):

@@ -46,6 +46,34 @@ def test_argmax_gives_the_likeliest_whatever_the_thresholds(rng):
     np.testing.assert_array_equal(found, probabilities.argmax(axis=0))
 
 
+def test_argmax_with_weights_gives_the_largest_product(rng):
+    probabilities = probabilities_of(rng, 4)
+    weights = (0.5, 1.0, 3.0, 1e-3)
+    found = decide(probabilities, (None,) * 4, decision="argmax", overlapping=False, weights=weights)
+    expected = (probabilities * np.reshape(weights, (4, 1, 1))).argmax(axis=0)
+    np.testing.assert_array_equal(found, expected)
+    assert (found != probabilities.argmax(axis=0)).any()
+    assert found.dtype == np.uint8
+    ties = np.full((3, 2, 2), 1 / 3, np.float32)
+    assert not decide(ties, (), decision="argmax", overlapping=False, weights=(1.0, 1.0, 1.0)).any()
+    assert not decide(ties, (), decision="argmax", overlapping=False, weights=(2.0, 2.0, 1.0)).any()
+
+
+def test_weights_are_for_argmax_and_one_per_class(rng):
+    probabilities = probabilities_of(rng, 2)
+    for decision, weights in (("threshold", (1.0, 2.0)), ("argmax", (1.0, 2.0, 3.0))):
+        with pytest.raises(SettingError, match="decision weights for argmax only, one for each of 2 classes"):
+            decide(probabilities, (0.5, 0.5), decision=decision, overlapping=False, weights=weights)
+
+
+def test_class_maps_are_scored_as_decided_with_weights(rng):
+    probabilities = probabilities_of(rng, 3)
+    weights = (1.0, 2.0, 4.0)
+    given = decide(probabilities, (None,) * 3, decision="argmax", overlapping=False, weights=weights)
+    scorer = Scorer(3, False, "argmax", (0.5,) * 3, weights)
+    assert scorer.count(probabilities, given).class_map().iou() == pytest.approx((1.0, 1.0, 1.0))
+
+
 def test_log_loss_is_the_sum_over_counted_pixels(rng):
     probabilities = probabilities_of(rng, 3)
     labels = rng.choice([0, 1, 2, VOID], (40, 50)).astype(np.uint8)

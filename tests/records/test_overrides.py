@@ -32,12 +32,33 @@ def test_parse_splits_at_the_first_equals_sign_and_strips():
         "seed": "3",
         "model.encoder_weights": "a=b.safetensors",
     }
+    assert parse(["loss.focal.gamma = 3", "loss.focal.alpha=0.2,0.8"]) == {
+        "loss.focal.gamma": "3",
+        "loss.focal.alpha": "0.2,0.8",
+    }
     assert parse([]) == {}
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "loss.name", "loss=dice", "loss.name.x=1", "=1", ".=1", "loss.=1", ".name=1", "loss.name=", "seed="],
+    [
+        "",
+        "loss.name",
+        "loss=dice",
+        "loss.focal.gamma.x=1",
+        "loss.focal.=1",
+        "loss..gamma=1",
+        "loss.fo cal.gamma=1",
+        "loss.focal.gamma=",
+        "=1",
+        ".=1",
+        "..=1",
+        "loss.=1",
+        ".name=1",
+        "loss.name=",
+        "seed=",
+        "seed.x.y.z=1",
+    ],
 )
 def test_parse_refuses_other_forms(text: str):
     with pytest.raises(SettingError, match=r"Expected a setting as section.field=value.*received "):
@@ -47,6 +68,8 @@ def test_parse_refuses_other_forms(text: str):
 def test_parse_refuses_a_key_that_is_set_twice():
     with pytest.raises(SettingError, match="loss.name is set twice: to 'dice' and to 'focal'. Keep one."):
         parse(["loss.name=dice", " loss.name =focal"])
+    with pytest.raises(SettingError, match="loss.focal.gamma is set twice: to '2' and to '2'. Keep one."):
+        parse(["loss.focal.gamma=2", "loss.focal.gamma=2"])
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,9 @@ from tests.references.facts import CAMVID, part_facts
 from rareseg.errors import SettingError
 from rareseg.records.audit import PartFacts
 from rareseg.records.plan import LossChoice, WeightsChoice
-from rareseg.remedies import imbalance
-from rareseg.remedies.imbalance import (
-    initialisation_choice,
-    loss_choice,
-    loss_settings,
-    loss_terms,
-    rarest_class,
-    sampling_choice,
-    weights_choice,
-)
+from rareseg.remedies import sampling, weights
+from rareseg.remedies.catalogue import find, names
+from rareseg.remedies.imbalance import loss_choice, rarest_class, sampling_choice, weights_choice
 
 ROADS = part_facts((0.96, 0.04), names=("background", "road"))
 MANY = part_facts(CAMVID)
@@ -32,9 +25,14 @@ def _weights(
     asked: str | None = None,
     given: tuple[float, ...] | None = None,
     overlapping: bool = False,
+    **wished: object,
 ) -> WeightsChoice:
     chosen = loss_choice(facts, loss)
-    return weights_choice(facts, overlapping=overlapping, loss=chosen, asked=asked, given=given)
+    asking = given is not None or wished
+    blank = WeightsChoice(rule="given", values=given or (), **wished, because="", reference="")
+    return weights_choice(
+        facts, overlapping=overlapping, loss=chosen, asked=asked, wished=blank if asking else None
+    )
 
 
 def test_loss_is_cross_entropy_for_the_shares_that_the_audit_counted():
@@ -42,34 +40,34 @@ def test_loss_is_cross_entropy_for_the_shares_that_the_audit_counted():
     assert chosen.name == "cross_entropy"
     assert "road covers 4.00%" in chosen.because
     assert f"{ROADS.constant_predictor.entropy:.3f} nats" in chosen.because
-    assert (chosen.gamma, chosen.false_positive_weight, chosen.false_negative_weight) == (None, None, None)
+    assert chosen.settings == {"cross_entropy.smoothing": 0.0}
 
 
-def test_a_loss_that_is_asked_for_brings_the_settings_of_its_terms_and_no_others():
-    for name in ("cross_entropy", "dice", "lovasz", "dice+lovasz"):
-        assert loss_settings(name) == {}
-    for name, fields in {
-        "focal": {"gamma"},
-        "dice + tversky": {"false_positive_weight", "false_negative_weight"},
-        "focal+tversky": {"gamma", "false_positive_weight", "false_negative_weight"},
-    }.items():
-        chosen = loss_choice(ROADS, name)
-        assert chosen.name == name
-        every = ("gamma", "false_positive_weight", "false_negative_weight")
-        assert {field for field in every if getattr(chosen, field) is not None} == fields
+@pytest.mark.parametrize("name", names("loss"))
+def test_a_loss_that_is_asked_for_brings_the_settings_of_its_terms_and_no_others(name: str):
+    chosen = loss_choice(ROADS, name)
+    assert chosen.name == name
+    assert chosen.settings == {f"{name}.{entry.name}": entry.default for entry in find(name).settings}
 
 
-def test_terms_are_split_and_checked():
-    assert loss_terms("cross_entropy + dice") == ("cross_entropy", "dice")
-    for name in ("dise", "", "dice+", "none"):
-        with pytest.raises(
-            SettingError, match=r"Unknown loss .*Known: cross_entropy, focal, dice, tversky, lovasz"
-        ):
-            loss_terms(name)
+def test_settings_of_the_loss_are_taken_in_as_text():
+    chosen = loss_choice(ROADS, "focal + 0.5*tversky", {"focal.gamma": "3", "focal.alpha": "0.2,0.8"})
+    assert chosen.name == "focal + 0.5*tversky"
+    assert chosen.settings == {
+        "focal.gamma": 3.0,
+        "focal.alpha": (0.2, 0.8),
+        "tversky.false_positive_weight": 0.3,
+        "tversky.false_negative_weight": 0.7,
+        "tversky.per_image": False,
+        "tversky.smoothing": 0.5,
+        "tversky.classes": None,
+    }
     with pytest.raises(SettingError, match=r"Unknown loss 'dise'. Did you mean 'dice'\?"):
         loss_choice(ROADS, "cross_entropy+dise")
-    with pytest.raises(SettingError, match=r"loss.name=dice\+dice names dice twice"):
-        loss_terms("dice+dice")
+    with pytest.raises(SettingError, match=r"loss\.focal\.gamma=-1: expected 0 <= number <= 20"):
+        loss_choice(ROADS, "focal", {"focal.gamma": "-1"})
+    with pytest.raises(SettingError, match="loss.focal.gamma has no effect on loss.name=cross_entropy"):
+        loss_choice(ROADS, None, {"focal.gamma": "1"})
 
 
 def test_two_classes_are_not_weighted_and_the_reason_names_the_rare_one():
@@ -108,8 +106,29 @@ def test_a_loss_without_pixelwise_term_gets_no_weights():
     assert chosen.because == "the loss has no term that takes class weights"
 
 
-@pytest.mark.parametrize("loss", ["dice", "tversky", "lovasz", "dice+lovasz"])
-@pytest.mark.parametrize("rule", ["inverse", "sqrt_inverse", "median_frequency", "enet"])
+@pytest.mark.parametrize("loss", ["logit_adjusted", "ldam", "cross_entropy + 0.5*logit_adjusted"])
+def test_a_loss_that_corrects_for_the_shares_itself_is_not_weighted_by_rule(loss: str):
+    chosen = _weights(MANY, loss=loss)
+    assert (chosen.rule, set(chosen.values)) == ("none", {1.0})
+    if loss == "logit_adjusted":
+        assert chosen.because == "the loss has no term that takes class weights"
+    else:
+        adjusting = loss.rpartition("*")[2]
+        assert chosen.because.startswith(f"{adjusting} corrects for rare classes already (class_2 0.98%, ")
+    # Asked for, they are given to the terms that take them: deferred weights belong to ldam.
+    if loss != "logit_adjusted":
+        assert _weights(MANY, loss=loss, asked="inverse", deferred=0.8).deferred == 0.8
+
+
+WEIGHTLESS = tuple(name for name in names("loss") if not find(name).takes_weights)
+
+
+def test_losses_without_weights_are_those_of_overlaps_shapes_and_shifts():
+    assert set(names("loss")) - set(WEIGHTLESS) == {"cross_entropy", "focal", "top_k", "ohem", "ldam"}
+
+
+@pytest.mark.parametrize("loss", [*WEIGHTLESS, "dice+lovasz", "logit_adjusted + dice"])
+@pytest.mark.parametrize("rule", names("weights"))
 def test_weights_that_no_term_takes_are_refused(loss: str, rule: str):
     expected = re.escape(f"weights.rule={rule} has no effect on loss.name={loss}: add a term")
     with pytest.raises(SettingError, match=expected):
@@ -150,7 +169,50 @@ def test_an_unknown_weight_rule_is_refused(rule: str):
         _weights(ROADS, asked=rule)
 
 
-@pytest.mark.parametrize("rule", ["none", "sqrt_inverse", "inverse", "median_frequency", "enet"])
+SETTINGS = {
+    "cap": [3.0, 1.5],
+    "deferred": [0.8, 0.25],
+    "constant": [1.1, 1.5],
+    "beta": [0.5, 0.99],
+    "counted": ["objects"],
+}
+UNEVEN = msgspec.structs.replace(
+    MANY,
+    counts=msgspec.structs.replace(
+        MANY.counts,
+        images_with=(10, 9, 2, 10, 5, 6, 3, 1, 7, 8, 4),
+        objects=(10, 9, 200, 10, 5, 60, 3, 1, 70, 8, 4000),
+    ),
+)
+
+
+@pytest.mark.parametrize("rule", names("weights"))
+def test_every_setting_of_a_rule_stands_in_the_plan_and_changes_the_weights(rule: str):
+    usual = _weights(UNEVEN, asked=rule)
+    for entry in find(rule).settings:
+        assert getattr(usual, entry.name) == entry.default
+        for value in SETTINGS[entry.name]:
+            chosen = _weights(UNEVEN, asked=rule, **{entry.name: value})
+            assert getattr(chosen, entry.name) == value
+            # Deferred weights are the same weights, later.
+            assert (chosen.values != usual.values) == (entry.name != "deferred"), (entry.name, value)
+    for other in set(SETTINGS) - {entry.name for entry in find(rule).settings}:
+        assert getattr(usual, other) is None
+
+
+def test_a_cap_bounds_the_ratio_of_weights():
+    values = _weights(UNEVEN, asked="inverse", cap=3.0).values
+    assert weights.ratio(values) == pytest.approx(3.0)
+    shares = [entry.share for entry in UNEVEN.classes]
+    assert np.dot(values, shares) == pytest.approx(sum(shares))
+
+
+def test_weights_that_start_late_start_at_the_shares_of_the_unweighted_loss():
+    chosen = _weights(MANY, asked="given", given=tuple(range(1, 12)), deferred=0.5)
+    assert (chosen.rule, chosen.deferred) == ("given", 0.5)
+
+
+@pytest.mark.parametrize("rule", ["none", *names("weights")])
 def test_an_absent_class_gets_finite_weights_and_a_plan_that_a_loss_accepts(rule: str):
     values = _weights(ABSENT, asked=rule).values
     assert all(math.isfinite(value) for value in values)
@@ -192,6 +254,15 @@ def test_a_sampling_rule_that_is_asked_for_is_followed():
     assert sampling_choice(missed, crop=256, asked="uniform").rule == "uniform"
     met = sampling_choice(ROADS, crop=256, asked="class_centred")
     assert (met.rule, met.share, met.labels) == ("class_centred", 0.33, (1,))
+    assert (met.temperature, met.minimum_pixels) == (None, None)
+    drawn = sampling_choice(MANY, crop=256, asked="rare_class")
+    shares = [entry.share for entry in MANY.classes]
+    assert (drawn.share, drawn.labels, drawn.minimum_pixels) == (1.0, None, 100)
+    assert drawn.temperature == sampling.chosen_temperature(shares)
+    for rule, share in (("above_mean", 0.5), ("copy_paste", 0.5)):
+        chosen = sampling_choice(ROADS, crop=256, asked=rule)
+        assert (chosen.rule, chosen.share, chosen.labels) == (rule, share, (1,))
+        assert chosen.reference == find(rule).reference
     even = sampling_choice(part_facts((0.6, 0.4)), crop=256, asked="class_centred")
     assert even.labels == (1,)
 
@@ -202,59 +273,6 @@ def test_an_unknown_sampling_rule_is_refused(rule: str):
         sampling_choice(ROADS, crop=256, asked=rule)
 
 
-def test_the_last_layer_starts_at_the_shares():
-    chosen = initialisation_choice(ROADS, _weights(ROADS), overlapping=False, asked=None)
-    assert chosen.prior_bias
-    assert chosen.prior == pytest.approx((0.96, 0.04))
-    floor = -(0.96 * math.log(0.96) + 0.04 * math.log(0.04))
-    assert (
-        f"road 4.00%: starting there, cross-entropy begins at its floor for a constant map ({floor:.3f} nats)"
-        in (chosen.because)
-    )
-    assert not initialisation_choice(ROADS, _weights(ROADS), overlapping=False, asked=False).prior_bias
-
-
-def test_with_weights_it_starts_at_what_the_weighted_loss_sees():
-    weights = _weights(MANY)
-    chosen = initialisation_choice(MANY, weights, overlapping=False, asked=None)
-    seen = np.array([entry.share for entry in MANY.classes]) * weights.values
-    np.testing.assert_allclose(chosen.prior, seen / seen.sum())
-    assert sum(chosen.prior) == pytest.approx(1)
-    assert "shares after weighting are" in chosen.because
-    # The weighted mean of -log q over pixels is least at this q.
-    prior = np.array(chosen.prior)
-    shares = seen / np.array(weights.values)
-
-    def loss(answer: np.ndarray) -> float:
-        return float(-(seen * np.log(answer)).sum() / seen.sum())
-
-    assert f"({loss(prior):.3f} nats)" in chosen.because
-    assert loss(prior) < min(loss(shares / shares.sum()), loss(np.full(11, 1 / 11)))
-
-
-def test_shares_of_overlapping_classes_are_not_divided_by_their_sum():
-    facts = part_facts((0.3, 0.25, 0.02), overlapping=True)
-    weights = WeightsChoice(rule="given", values=(1.0, 1.0, 4.0), because="", reference="")
-    chosen = initialisation_choice(facts, weights, overlapping=True, asked=None)
-    assert chosen.prior == pytest.approx((0.3, 0.25, 0.02))
-    assert "after weighting" not in chosen.because
-    plain = msgspec.structs.replace(weights, rule="none", values=(1.0, 1.0, 1.0))
-    unweighted = initialisation_choice(facts, plain, overlapping=True, asked=None)
-    assert f"({facts.constant_predictor.entropy:.3f} nats)" in unweighted.because
-    questions = [-(p * math.log(p) + (1 - p) * math.log(1 - p)) for p in (0.3, 0.25, 0.02)]
-    weighted = questions[0] / 2 + questions[1] / 2 + questions[2] * 2
-    assert f"({weighted:.3f} nats)" in chosen.because
-
-
-def test_an_absent_class_has_a_prior_of_0():
-    for rule in ("none", "sqrt_inverse"):
-        weights = _weights(ABSENT, asked=rule)
-        chosen = initialisation_choice(ABSENT, weights, overlapping=False, asked=None)
-        assert chosen.prior[2] == 0
-        assert sum(chosen.prior) == pytest.approx(1)
-        assert "bridge" not in chosen.because
-
-
 def test_rarest_class_is_the_least_that_occurs():
     assert rarest_class(ABSENT).name == "road"
     assert rarest_class(part_facts((1.0, 0.0))).name == "class_0"
@@ -262,19 +280,13 @@ def test_rarest_class_is_the_least_that_occurs():
         rarest_class(part_facts((0.0, 0.0)))
 
 
-def test_every_loss_named_here_is_a_loss_of_the_network_with_the_same_properties():
-    catalogue = pytest.importorskip("rareseg.network.losses.catalogue").LOSSES
-    assert tuple(catalogue) == imbalance.LOSSES
-    assert tuple(name for name, entry in catalogue.items() if entry.takes_weights) == imbalance.PIXELWISE
-    assert {name: set(entry.settings) for name, entry in catalogue.items()} == {
-        name: set(loss_settings(name)) for name in imbalance.LOSSES
-    }
-
-
-def test_what_is_chosen_builds_a_loss():
+@pytest.mark.parametrize("facts", [ROADS, MANY, ABSENT], ids=["roads", "many", "absent"])
+@pytest.mark.parametrize("name", [None, *names("loss"), "0.5*focal+tversky"])
+def test_what_is_chosen_builds_a_loss(facts: PartFacts, name: str | None):
     catalogue = pytest.importorskip("rareseg.network.losses.catalogue")
-    for facts in (ROADS, MANY, ABSENT):
-        for name in (None, *imbalance.LOSSES, "focal+tversky"):
-            loss: LossChoice = loss_choice(facts, name)
-            weights = _weights(facts, loss=loss.name)
-            assert callable(catalogue.build(loss, weights, overlapping=False))
+    if name in ("boundary", "hausdorff"):
+        name = f"cross_entropy + {name}"
+    loss: LossChoice = loss_choice(facts, name)
+    weights = _weights(facts, loss=loss.name)
+    shares = [entry.share for entry in facts.classes]
+    assert callable(catalogue.build(loss, weights, shares=shares, overlapping=False))

@@ -113,6 +113,17 @@ def test_a_crop_fits_into_half_of_the_images(sizes: list[tuple[int, int]], size:
     assert f"at least {median} px" in chosen.because
 
 
+def test_a_crop_that_no_photo_can_fill_is_refused_and_the_largest_named():
+    pairs = _pairs((100, 900), (200, 150), (90, 90))
+    training.check_crop(150, pairs)
+    with pytest.raises(
+        SettingError, match=r"crop\.size=151 px is larger than every photo .* Set crop\.size=150"
+    ):
+        training.check_crop(151, pairs)
+    # The rule's own least crop is let through for any photo.
+    training.check_crop(crop_choice(_pairs((20, 30))).size, _pairs((20, 30)))
+
+
 def test_batch_is_larger_on_a_graphics_card():
     cuda = msgspec.structs.replace(CPU, accelerator="cuda")
     assert batch_choice(cuda).size == 2 * batch_choice(CPU).size

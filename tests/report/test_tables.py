@@ -107,13 +107,34 @@ def test_plan_has_every_setting_with_its_reason_and_source(pages, plan_record):
     for name, choice in plan_record.choices().items():
         assert name in text
         for field in choice.__struct_fields__:
-            if getattr(choice, field) is not None and field not in ("because", "reference", "set_by"):
+            value = getattr(choice, field)
+            if value is not None and field not in ("because", "reference", "set_by", "settings"):
                 assert f"{field} " in text
+    told = "cross_entropy.smoothing 0 dice.squared true dice.per_image false dice.smoothing 0.5 dice.classes none"
+    lines = [line[18:].split("  ")[0] for line in pages["plan"].splitlines()]
+    assert told in " ".join(line for line in lines if "." in line)
     assert text.count("Roads cover 4.07 %") == len(plan_record.choices())
     assert text.count("set by user") == 1
     assert "learning_rate 0.002" in text
     assert "background 0.957" in text
     assert "values 1 for each class" in text
+
+
+def test_classes_are_named_where_a_setting_holds_their_indices(plan_record):
+    replace = msgspec.structs.replace
+    sampling = replace(plan_record.sampling, rule="class_centred", share=0.33, labels=(1,))
+    settings = {"dice.classes": (1, 0), "focal.alpha": (0.25, 1.0), "mine.scales": (1.0, 2.0, 4.0)}
+    plan = replace(plan_record, sampling=sampling, loss=replace(plan_record.loss, settings=settings))
+    lines = [" ".join(line.split()) for line in _draw(plan_tables(plan, explain=False)).splitlines()]
+    assert any(line.endswith("labels road") for line in lines)
+    assert any(line.endswith("dice.classes road, background") for line in lines)
+    assert any(line.endswith("mine.scales 1, 2, 4") for line in lines)
+    start = next(number for number, line in enumerate(lines) if line.endswith("focal.alpha"))
+    assert lines[start + 1 : start + 3] == ["background 0.25", "road 1"]
+    three = replace(
+        plan_record, classes=("ground", "road", "bridge"), sampling=replace(sampling, labels=(2, 1))
+    )
+    assert "labels bridge, road" in _draw(plan_tables(three, explain=False))
 
 
 def test_run_shows_the_best_validation_and_the_last(pages):
@@ -122,6 +143,77 @@ def test_run_shows_the_best_validation_and_the_last(pages):
     assert _line(text, "720")[0] == "720"
     assert "17.5 times chance" in text
     assert "1,950,000" in text
+
+
+def test_run_tells_what_was_done_to_probabilities_and_the_error_before_and_after(pages, run_record):
+    text = pages["run"]
+    assert "Probabilities: mapped back by formula" in text
+    assert "What class weights moved is taken back by formula." in text
+    assert "0.1200 before, 0.0035 now" in text
+    assert "0.1250 before, 0.0040 now" in text
+    assert "0, -2.50 nats; temperature 1" in text
+
+
+def test_run_tells_what_training_saw_beside_what_was_asked(pages):
+    text = pages["run"]
+    assert "Asked 33 % of 5,760 crops around road; 33.2 % were." in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["road", "4.30", "6.10", "87"] in rows and ["background", "95.70", "93.90", "100"] in rows
+
+
+@pytest.mark.parametrize(
+    ("rule", "around", "said"),
+    [
+        ("uniform", (), "5,760 crops, from anywhere."),
+        ("class_centred", ("road", "bridge"), "crops around a rare class;"),
+        ("rare_class", ("road", "bridge"), "crops around a class drawn by its rarity;"),
+        ("above_mean", ("road",), "crops above the mean share of road;"),
+        ("copy_paste", ("road",), "crops with objects of road pasted in;"),
+    ],
+)
+def test_run_names_the_sampling_rule(run_record, rule, around, said):
+    held = msgspec.structs.replace(run_record.sampled, rule=rule, around=around)
+    assert said in _draw(run_tables(msgspec.structs.replace(run_record, sampled=held)))
+
+
+def test_run_tells_why_next_to_nothing_was_pasted(run_record):
+    def drawn(placed):
+        held = msgspec.structs.replace(run_record.sampled, rule="copy_paste", placed_share=placed)
+        return _draw(run_tables(msgspec.structs.replace(run_record, sampled=held)))
+
+    assert "held no whole object" in drawn(0.01)
+    assert "held no whole object" not in drawn(0.3)
+
+
+def test_run_stopped_before_its_first_step_has_a_page(run_record):
+    assert "What training saw" not in _draw(run_tables(msgspec.structs.replace(run_record, sampled=None)))
+
+
+@pytest.mark.parametrize("how", ["none", "fitted"])
+def test_run_without_a_measured_error_has_a_page(run_record, how):
+    held = msgspec.structs.replace(
+        run_record.calibration, how=how, error_before=(None, None), error_after=(None, None)
+    )
+    text = _draw(run_tables(msgspec.structs.replace(run_record, calibration=held)))
+    assert "calibration error" not in text
+    assert ("logits moved by" in text) == (how == "fitted")
+
+
+def test_plan_tells_how_many_times_the_heaviest_class_counts(plan_record):
+    def drawn(*values):
+        weights = msgspec.structs.replace(plan_record.weights, rule="given", values=values)
+        return _draw(plan_tables(msgspec.structs.replace(plan_record, weights=weights), explain=False))
+
+    assert "ratio 14.1 : 1" in drawn(0.725, 10.25)
+    assert "ratio" not in drawn(1.0, 1.0)
+    assert "1 weigh 0: never learned" in drawn(1.0, 0.0)
+
+
+def test_report_tells_the_share_that_is_expected_and_the_calibration_error(pages):
+    rows = [line.split() for line in pages["report"].splitlines()]
+    assert ["road", "3.00", "3.10", "1.03", "0.0040"] in rows
+    assert ["background", "97.00", "96.90", "1.00", "0.0041"] in rows
+    assert ["bridge", "0", "0.200", "–", "0.0020"] in rows
 
 
 @pytest.mark.parametrize("outcome", ["finished", "interrupted", "collapsed"])

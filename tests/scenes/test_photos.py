@@ -96,9 +96,9 @@ def test_trees_and_shade_lie_over_roads(scenes):
     assert 0.01 < np.mean(dark) < 0.4
 
 
-@pytest.mark.parametrize("share", [0.0, 0.0005, 0.3, float("nan")])
+@pytest.mark.parametrize("share", [0.0, 0.0001, 0.3, float("nan")])
 def test_share_out_of_range_is_refused(share):
-    with pytest.raises(SettingError, match=r"road_share must lie in 0.001..0.2; got"):
+    with pytest.raises(SettingError, match=r"road_share must lie in 0.0002..0.2; got"):
         road_scene(0, road_share=share)
 
 

@@ -42,7 +42,7 @@ def every(audit: Audit) -> list[PartFacts]:
 
 def test_counts_every_pixel_once(tmp_path: Path) -> None:
     masks = road_masks(10)
-    root, audit = audit_data(write_folder(tmp_path / "data", masks))
+    root, audit, _ = audit_data(write_folder(tmp_path / "data", masks))
     assert root == root_of(tmp_path / "data") == tmp_path / "data"
     road = sum(int((mask == 1).sum()) for mask in masks)
     assert audit.total.counts.pixels == (10 * 48_000 - road, road)
@@ -73,7 +73,7 @@ def test_windows_change_no_pixel_count(tmp_path: Path) -> None:
         'images = "data/images"\nmasks = "data/masks"\nvoid = [255]\n'
         '[[classes]]\nname = "ground"\nvalues = [0]\n[[classes]]\nname = "road"\nvalues = [1]\n'
     )
-    root, whole = audit_data(tmp_path / "data.toml")
+    root, whole, _ = audit_data(tmp_path / "data.toml")
     assert root == root_of(tmp_path / "data.toml") == tmp_path
     pieces = audit_data(tmp_path / "data.toml", window=64).audit
     for one, other in zip(every(whole), every(pieces), strict=True):
@@ -91,6 +91,47 @@ def test_windows_change_no_pixel_count(tmp_path: Path) -> None:
     assert whole.total.counts.void == 20 * 240
     assert "8 images were counted in windows of 64 px" in pieces.notes[-1]
     assert not any("windows" in note for note in whole.notes)
+
+
+def test_where_classes_lie_is_counted_in_the_same_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks = road_masks(10)
+    data = write_folder(tmp_path / "data", masks)
+    reads: list[str] = []
+    original = stage.read_sample
+
+    def counting(root: Path, dataset: Dataset, pair: Pair, window: Any = None) -> Any:
+        reads.append(pair.image)
+        return original(root, dataset, pair, window)
+
+    monkeypatch.setattr(stage, "read_sample", counting)
+    audit, places = audit_data(data)[1:]
+    assert len(reads) == len(set(reads)) == 10
+    trained = {pair.image: pair for pair in audit.dataset.pairs if pair.part != "test"}
+    assert places.keys() == trained.keys() and len(trained) < 10
+    for name, image in places.items():
+        mask = masks[ord(Path(name).stem[-1]) - 97]
+        padded = np.pad(mask == 1, ((0, 24), (0, 16)))
+        blocks = padded.reshape(7, 32, 8, 32).sum(axis=(1, 3))
+        np.testing.assert_array_equal(image.grid(1), blocks)
+        assert image.total(2) == mask.size
+    for window in (64, 50):
+        pieces = audit_data(data, window=window).places
+        for name, image in places.items():
+            for layer in range(3):
+                np.testing.assert_array_equal(pieces[name].grid(layer), image.grid(layer))
+
+
+def test_no_class_lies_where_there_is_no_photo(tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "data", road_masks(8, (300, 240)))
+    for path in data.glob("images/*"):
+        photo = cv2.imread(str(path))
+        photo[:150] = 255
+        cv2.imwrite(str(path), photo)
+    audit, places = audit_data(data)[1:]
+    assert audit.total.counts.nodata_labelled > 0
+    assert all(image.total(1) == 0 and image.total(2) == 150 * 240 for image in places.values())
 
 
 def test_no_data_is_counted_and_told(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from rareseg.records.audit import Audit
 from rareseg.records.codec import decode, digest, encode
 from rareseg.records.overrides import settable
 from rareseg.records.plan import Choice, Plan
+from rareseg.remedies import loss_sums
+from rareseg.remedies.catalogue import Setting, find, names
 from rareseg.stages.plan import amended, checked, decide
 
 AUDITS: dict[str, Callable[[], Audit]] = {"roads": roads, "camvid": camvid, "overlaps": overlaps}
@@ -127,17 +129,15 @@ def test_numbers_may_come_as_numbers_from_python():
 FIRST = {
     "model.name": ("compact_unet", "fcn32_vgg16", "smp:unet"),
     "loss.name": (
-        "cross_entropy",
-        "focal",
-        "dice",
-        "tversky",
-        "lovasz",
+        *(name for name in names("loss") if name not in ("boundary", "hausdorff", "balanced_softmax")),
+        "cross_entropy + boundary",
+        "0.5*dice + hausdorff",
         "focal+tversky",
         "cross_entropy+dice",
     ),
-    "weights.rule": ("none", "sqrt_inverse", "inverse", "median_frequency", "enet"),
+    "weights.rule": ("none", *names("weights")),
     "optimizer.name": ("adamw", "muon"),
-    "sampling.rule": ("uniform", "class_centred"),
+    "sampling.rule": ("uniform", *names("sampling")),
 }
 
 
@@ -152,6 +152,19 @@ def test_what_is_decided_first_brings_all_that_follows_from_it(audit: str, key: 
     assert getattr(plan, section).set_by == "user"
     assert getattr(plan, section).because.startswith("set by user; the rule's reason was: ")
     assert decode(encode(plan), Plan, "plan") == plan
+    if section == "loss":
+        usual = loss_sums.settings(value)
+        assert plan.loss.settings == usual
+        assert {key.partition(".")[0] for key in usual} == {
+            term.remedy.name for term in loss_sums.terms(value) if term.remedy.settings
+        }
+    if section in ("weights", "sampling"):
+        mine = [] if value in ("none", "uniform") else [entry.name for entry in find(value).settings]
+        chosen = getattr(plan, section)
+        for name in settable(type(chosen), fixed=(*Choice.__struct_fields__, "rule", "values")):
+            usual = find(value).setting(name).default if name in mine else None
+            decided = name in mine and name in ("labels", "temperature")
+            assert (getattr(chosen, name) is not None) if decided else getattr(chosen, name) == usual
     if key == "weights.rule" and value != "none" and audit != "overlaps":
         shares = [entry.share for entry in AUDITS[audit]().total.classes]
         seen = [share * weight for share, weight in zip(shares, plan.weights.values, strict=True)]
@@ -160,10 +173,25 @@ def test_what_is_decided_first_brings_all_that_follows_from_it(audit: str, key: 
 
 def test_a_model_brings_its_optimizer_and_a_loss_without_weights_drops_them():
     assert _decide(roads(), model__name="smp:unet").optimizer.name == "adamw"
-    assert _decide(roads(), loss__name="focal").loss.gamma == 2.0
-    assert _decide(roads(), loss__name="focal", loss__gamma="3").loss.gamma == 3.0
+    usual = {"focal.gamma": 2.0, "focal.alpha": None}
+    assert _decide(roads(), loss__name="focal").loss.settings == usual
+    harder = _decide(roads(), loss__name="focal", loss__focal__gamma="3")
+    assert harder.loss.settings == usual | {"focal.gamma": 3.0}
+    both = _decide(roads(), loss__name="cross_entropy + 0.5*focal", loss__focal__alpha="1,0.5")
+    assert both.loss.settings == usual | {"cross_entropy.smoothing": 0.0, "focal.alpha": (1.0, 0.5)}
+    smoothed = _decide(roads(), loss__cross_entropy__smoothing="0.1")
+    assert (smoothed.loss.name, smoothed.loss.set_by) == ("cross_entropy", "user")
+    assert smoothed.initialisation.prior == pytest.approx((0.96 * 0.9 + 0.05, 0.04 * 0.9 + 0.05))
     assert _decide(camvid(), loss__name="dice").weights.rule == "none"
     assert _decide(roads(), sampling__rule="class_centred").sampling.labels == (1,)
+    drawn = _decide(camvid(), sampling__rule="rare_class", sampling__temperature="0.3").sampling
+    assert (drawn.share, drawn.labels, drawn.temperature, drawn.minimum_pixels) == (1.0, None, 0.3, 100)
+    capped = _decide(camvid(), weights__rule="enet", weights__constant="1.1", weights__cap="2").weights
+    assert (capped.rule, capped.constant, capped.cap) == ("enet", 1.1, 2.0)
+    assert max(capped.values) == pytest.approx(2 * min(capped.values))
+    later = _decide(camvid(), weights__deferred="0.8")
+    assert (later.weights.rule, later.weights.deferred) == ("sqrt_inverse", 0.8)
+    assert later.initialisation.prior == pytest.approx(later.shares)
     given = _decide(roads(), weights__values="1,5")
     assert (given.weights.rule, given.weights.values) == ("given", (1.0, 5.0))
     assert given.initialisation.prior == pytest.approx((0.96 / 1.16, 0.2 / 1.16))
@@ -228,7 +256,7 @@ def test_every_setting_that_no_plan_has_is_refused_with_those_it_has():
         SettingError, match=r"Unknown setting 'loss.nam'. Did you mean 'loss.name'\?"
     ) as caught:
         _decide(roads(), loss__nam="dice")
-    for written in ("because", "reference", "set_by"):
+    for written in ("because", "reference", "set_by", "settings"):
         assert written not in str(caught.value)
         with pytest.raises(
             SettingError, match=f"loss.{written} is written by the plan itself and cannot be set"
@@ -240,9 +268,15 @@ def test_every_setting_that_no_plan_has_is_refused_with_those_it_has():
         "loss.",
         ".name",
         "loss.name.x",
+        "loss.cross_entropy.",
+        "loss.settings.x",
+        "loss.fokal.gamma",
+        "model.name.x",
+        "sampling.rare_class.share",
         "audit_digest",
         "seed.x",
         "classes",
+        "shares",
         "overlapping",
     ):
         with pytest.raises(SettingError, match="Unknown (section|setting)"):
@@ -291,10 +325,65 @@ def test_every_setting_that_no_plan_has_is_refused_with_those_it_has():
             {"weights.rule": "inverse", "loss.name": "dice"},
             "weights.rule=inverse has no effect on loss.name=dice",
         ),
-        ({"loss.gamma": "2"}, "loss.gamma=2.0 has no effect on loss.name=cross_entropy: set loss.gamma=none"),
         (
-            {"loss.name": "focal", "loss.gamma": "none"},
-            "loss.name=focal needs loss.gamma, which is not set.*2.0",
+            {"loss.gamma": "2"},
+            r"Unknown setting 'loss.gamma': a setting of a loss names its term too. Did you mean "
+            r"loss.focal.gamma or loss.unified_focal.gamma\?",
+        ),
+        ({"loss.name": "2*focal", "loss.gamma": "2"}, r"Did you mean loss.focal.gamma\?"),
+        (
+            {"loss.focal.gamma": "2"},
+            "loss.focal.gamma has no effect on loss.name=cross_entropy: name focal in the sum",
+        ),
+        ({"loss.name": "focal", "loss.focal.gama": "2"}, "Did you mean 'loss.focal.gamma'"),
+        ({"loss.name": "focal", "loss.focal.gamma": "none"}, "loss.focal.gamma=none: expected 0 <= number"),
+        ({"loss.name": "focal", "loss.focal.gamma": "21"}, "loss.focal.gamma=21: expected 0 <= number <= 20"),
+        ({"loss.name": "focal", "loss.focal.alpha": "0.5"}, "expected 2 numbers, one per class"),
+        ({"loss.name": "dice", "loss.dice.classes": "2"}, "different class indices from 0 to 1"),
+        ({"loss.name": "boundary"}, "every term has a ramp, so the loss would begin at 0"),
+        (
+            {"loss.name": "cross_entropy+rmi", "loss.rmi.radius": "10", "loss.rmi.pool": "64"},
+            r"need crops of at least 577 px, but crop.size=\d+: lower one of them, or raise crop.size",
+        ),
+        ({"loss.name": "0*dice"}, "expected a number above 0 before the"),
+        (
+            {"loss.name": "logit_adjusted", "weights.rule": "inverse"},
+            r"weights.rule=inverse has no effect on loss.name=logit_adjusted: add a term that takes class "
+            r"weights \(cross_entropy, focal, top_k, ohem, ldam\)",
+        ),
+        (
+            {"loss.name": "balanced_softmax + dice", "weights.values": "1,2"},
+            "weights.rule=given has no effect on loss.name=balanced_softmax",
+        ),
+        (
+            {"weights.deferred": "0.5"},
+            "weights.deferred=0.5 has no effect on weights.rule=none: set weights.deferred=none",
+        ),
+        ({"weights.cap": "5"}, "weights.cap=5.0 has no effect on weights.rule=none"),
+        (
+            {"weights.rule": "inverse", "weights.constant": "1.1"},
+            "weights.constant=1.1 has no effect on weights.rule=inverse",
+        ),
+        (
+            {"weights.values": "1,2", "weights.cap": "5"},
+            "weights.cap=5.0 has no effect on weights.rule=given: set weights.cap=none",
+        ),
+        (
+            {"weights.rule": "inverse", "weights.deferred": "1"},
+            "weights.deferred=1: expected 0 <= number < 1",
+        ),
+        ({"weights.values": "1,2", "weights.deferred": "1"}, "weights.deferred=1: expected 0 <= number < 1"),
+        (
+            {"weights.rule": "effective_number", "weights.counted": "pixels"},
+            "weights.counted=pixels: Expected one of images, objects, none",
+        ),
+        (
+            {"weights.rule": "effective_number", "weights.counted": "none"},
+            "weights.rule=effective_number needs weights.counted, .*: set it, for example to images",
+        ),
+        (
+            {"inference.logit_adjustment": "1"},
+            "inference.logit_adjustment=1.0 has no effect on inference.decision=threshold",
         ),
         ({"model.encoder": "resnet18"}, "model.encoder=resnet18 has no effect on model.name=compact_unet"),
         ({"model.encoder_weights": "x"}, "model.encoder_weights=x has no effect on model.name=compact_unet"),
@@ -306,17 +395,32 @@ def test_every_setting_that_no_plan_has_is_refused_with_those_it_has():
             "has no effect on optimizer.name=adamw",
         ),
         ({"optimizer.muon_learning_rate": "none"}, "optimizer.name=muon needs optimizer.muon_learning_rate"),
-        (
-            {"sampling.share": "0.5"},
-            "sampling.share and sampling.labels belong to sampling.rule=class_centred",
-        ),
-        (
-            {"sampling.labels": "1"},
-            "sampling.share and sampling.labels belong to sampling.rule=class_centred",
-        ),
+        ({"sampling.share": "0.5"}, "sampling.share=0.5 has no effect on sampling.rule=uniform: set"),
+        ({"sampling.labels": "1"}, r"sampling.labels=\(1,\) has no effect on sampling.rule=uniform: set"),
+        ({"sampling.temperature": "1"}, "sampling.temperature=1.0 has no effect on sampling.rule=uniform"),
         (
             {"sampling.rule": "class_centred", "sampling.share": "none"},
-            "set both there, and neither with uniform",
+            "sampling.rule=class_centred needs sampling.share, which is not set: set it, for example to 0.33",
+        ),
+        (
+            {"sampling.rule": "above_mean", "sampling.labels": "none"},
+            "sampling.rule=above_mean needs sampling.labels, .* for example to the indices of rare classes",
+        ),
+        (
+            {"sampling.rule": "rare_class", "sampling.labels": "1"},
+            r"sampling.labels=\(1,\) has no effect on sampling.rule=rare_class",
+        ),
+        (
+            {"sampling.rule": "rare_class", "sampling.temperature": "none"},
+            "sampling.rule=rare_class needs sampling.temperature",
+        ),
+        (
+            {"sampling.rule": "rare_class", "sampling.temperature": "200"},
+            "sampling.temperature=200: expected 0 < number <= 100",
+        ),
+        (
+            {"sampling.rule": "class_centred", "sampling.minimum_pixels": "5"},
+            "sampling.minimum_pixels=5 has no effect on sampling.rule=class_centred",
         ),
         (
             {"sampling.rule": "class_centred", "sampling.labels": "2"},
@@ -324,7 +428,7 @@ def test_every_setting_that_no_plan_has_is_refused_with_those_it_has():
         ),
         (
             {"sampling.rule": "class_centred", "sampling.labels": "-1"},
-            "must be different class indices from 0 to 1",
+            "sampling.labels=-1: expected 0 <= class indices",
         ),
         (
             {"sampling.rule": "class_centred", "sampling.labels": "1,1"},
@@ -374,7 +478,8 @@ def _others(kind: Any, now: object) -> list[str]:
     if get_origin(kind) is Literal:
         return [str(value) for value in get_args(kind) if value != now]
     if get_origin(kind) is tuple:
-        return ["1,0", "0,1", "1", "1,0,0", "0.5,0.5"] if now != (1, 0) else ["0,1"]
+        lists = ["1,0", "0,1", "1", "1,0,0", "0.5,0.5"]
+        return [text for text in lists if tuple(map(float, text.split(","))) != now]
     if kind is bool:
         return ["true", "false"] if now is None else [str(not now).lower()]
     if kind is str:
@@ -388,8 +493,20 @@ FIELDS = [
     (section, field)
     for section, kind in settable(Plan).items()
     if isinstance(kind, type) and issubclass(kind, Choice)
-    for field in settable(kind, fixed=Choice.__struct_fields__)
+    for field in settable(kind, fixed=(*Choice.__struct_fields__, "settings"))
 ]
+RULES = {
+    "model": ("name", FIRST["model.name"]),
+    "weights": ("rule", FIRST["weights.rule"]),
+    "optimizer": ("name", FIRST["optimizer.name"]),
+    "sampling": ("rule", FIRST["sampling.rule"]),
+}
+"""What the fields of a section depend on: each is walked under each of these."""
+
+
+def _settings_before(section: str, field: str) -> list[dict[str, str]]:
+    key, values = RULES.get(section, ("", ()))
+    return [{}, *({f"{section}.{key}": value} for value in values if key != field)]
 
 
 @pytest.mark.parametrize("how", ["decide", "amend"])
@@ -397,26 +514,102 @@ FIELDS = [
 @pytest.mark.parametrize(("section", "field"), FIELDS, ids=lambda part: part)
 def test_no_setting_is_accepted_and_then_ignored(audit: str, section: str, field: str, how: str):
     facts = AUDITS[audit]()
-    before = decide(facts, CPU)
-    kind = settable(type(getattr(before, section)))[field]
-    now = getattr(getattr(before, section), field)
-    texts = _others(kind, now)
-    assert texts
-    for text in texts:
-        settings = {f"{section}.{field}": text}
+    for context in _settings_before(section, field):
+        before = decide(facts, CPU, settings=context)
+        kind = settable(type(getattr(before, section)))[field]
+        now = getattr(getattr(before, section), field)
+        texts = _others(kind, now)
+        assert texts
+        for text in texts:
+            after = _set(how, facts, before, context, f"{section}.{field}", text)
+            if after is None:
+                continue
+            value = getattr(getattr(after, section), field)
+            assert value != now, text
+            assert getattr(after, section).set_by == "user"
+            assert decode(encode(after), Plan, "plan") == after
+            _check_that_a_network_would_take_it(after)
+
+
+def _set(how: str, facts: Audit, before: Plan, context: dict[str, str], key: str, text: str) -> Plan | None:
+    """Return the plan with one more setting, or None where it is refused by a sentence that names it."""
+    try:
+        if how == "decide":
+            return decide(facts, CPU, settings=context | {key: text})
+        return amended(before, classes=len(before.classes), settings={key: text})
+    except SettingError as error:
+        section, _, field = key.partition(".")
+        assert field in str(error) or section in str(error)
+        return None
+
+
+@pytest.mark.parametrize(("section", "field"), FIELDS, ids=lambda part: part)
+def test_every_setting_can_be_set_somewhere(section: str, field: str):
+    """So the walk above does not hold merely because everything is refused."""
+    for audit in AUDITS.values():
+        facts = audit()
+        for context in _settings_before(section, field):
+            before = getattr(decide(facts, CPU, settings=context), section)
+            texts = _others(settable(type(before))[field], getattr(before, field))
+            lists = {"values": ",".join(["2"] * len(facts.dataset.classes))}
+            for text in [lists[field]] if field in lists else texts:
+                if _set("decide", facts, decide(facts, CPU), context, f"{section}.{field}", text) is not None:
+                    return
+    pytest.fail(f"No text was taken for {section}.{field}.")
+
+
+TERMS = [(name, entry.name) for name in names("loss") for entry in find(name).settings]
+
+
+def _other_texts(setting: Setting, classes: int) -> list[str]:
+    """Return texts of legal values of a loss's setting that are not its usual one."""
+    if setting.kind == "flag":
+        return [str(not setting.default).lower()]
+    if setting.kind == "name":
+        return [word for word in setting.choices if word != setting.default]
+    if setting.kind == "numbers":
+        return [",".join(["0.25"] * classes), ",".join(["1", "0.5"] + ["0"] * (classes - 2))]
+    if setting.kind == "class indices":
+        return [str(classes - 1), "1,0"]
+    if setting.kind == "whole number":
+        return [str(max(int(setting.low), 1)), "2"] if setting.default not in (1, 2) else ["4", "3"]
+    values = [0.3 if setting.high <= 1 else 3.0, min(setting.high, 1.5), setting.low]
+    return [
+        f"{value:g}" for value in values if value != setting.default and setting._fits(value, whole=False)
+    ]
+
+
+@pytest.mark.parametrize("how", ["decide", "amend"])
+@pytest.mark.parametrize("audit", AUDITS)
+@pytest.mark.parametrize(("name", "field"), TERMS, ids=lambda part: part)
+def test_no_setting_of_a_loss_is_accepted_and_then_ignored(audit: str, name: str, field: str, how: str):
+    facts = AUDITS[audit]()
+    setting = find(name).setting(field)
+    assert setting is not None
+    key = f"{name}.{field}"
+    taken = 0
+    for text in (f"cross_entropy + 0.5*{name}", f"2*{name}"):
+        context = {"loss.name": text}
         try:
-            if how == "decide":
-                after = decide(facts, CPU, settings=settings)
-            else:
-                after = amended(before, classes=len(before.classes), settings=settings)
+            before = decide(facts, CPU, settings=context)
         except SettingError as error:
-            assert field in str(error) or section in str(error)
+            assert (
+                "begin at 0" in str(error) or "cross_entropy twice" in str(error) or "overlap" in str(error)
+            )
             continue
-        value = getattr(getattr(after, section), field)
-        assert value != now, text
-        assert getattr(after, section).set_by == "user"
-        assert decode(encode(after), Plan, "plan") == after
-        _check_that_a_network_would_take_it(after)
+        for value in _other_texts(setting, len(before.classes)):
+            after = _set(how, facts, before, context, f"loss.{key}", value)
+            if after is None:
+                continue
+            taken += 1
+            assert after.loss.settings[key] == setting.parsed(value, key) != before.loss.settings[key]
+            assert {**after.loss.settings, key: None} == {**before.loss.settings, key: None}
+            assert after.loss.set_by == "user"
+            again = decode(encode(after), Plan, "plan")
+            assert (again, digest(again)) == (after, digest(after))
+            _check_that_a_network_would_take_it(after)
+    idle = setting.exclusive_only or find(name).exclusive_only
+    assert (taken == 0) == (idle and audit == "overlaps")
 
 
 def _check_that_a_network_would_take_it(plan: Plan) -> None:
@@ -424,11 +617,14 @@ def _check_that_a_network_would_take_it(plan: Plan) -> None:
     build = pytest.importorskip("rareseg.network.models.build")
     catalogue = pytest.importorskip("rareseg.network.losses.catalogue")
     build._check_settings(plan.model)
-    catalogue.build(plan.loss, plan.weights, overlapping=plan.overlapping)
+    loss = catalogue.build(plan.loss, plan.weights, shares=plan.shares, overlapping=plan.overlapping)
+    assert len(loss.addends) == len(loss_sums.terms(plan.loss.name))
+    assert loss.deferred == (plan.weights.deferred or 0)
     assert (plan.optimizer.muon_learning_rate is not None) == (plan.optimizer.name == "muon")
-    assert (
-        (plan.sampling.rule == "uniform") == (plan.sampling.share is None) == (plan.sampling.labels is None)
-    )
+    assert (plan.sampling.rule == "uniform") == (plan.sampling.share is None)
+    assert (plan.sampling.rule == "rare_class") == (plan.sampling.temperature is not None)
+    assert (plan.sampling.rule in ("uniform", "rare_class")) == (plan.sampling.labels is None)
+    assert len(plan.weights.values) == len(plan.shares) == len(plan.classes)
 
 
 def test_a_given_plan_is_amended_and_nothing_else_is_decided_anew():
@@ -444,14 +640,23 @@ def test_a_given_plan_is_amended_and_nothing_else_is_decided_anew():
     again = amended(faster, classes=2, settings={"optimizer.learning_rate": "0.1"})
     assert again.optimizer.because == faster.optimizer.because
     assert amended(plan, classes=2, settings={"augmentation.mirror": "none"}).augmentation.mirror == "none"
+    focal = amended(plan, classes=2, settings={"loss.name": "focal", "loss.focal.gamma": "3"})
+    assert (focal.loss.name, focal.loss.settings) == ("focal", {"focal.gamma": 3.0, "focal.alpha": None})
+    both = amended(focal, classes=2, settings={"loss.name": "focal + dice"})
+    assert (both.loss.settings["focal.gamma"], both.loss.settings["dice.smoothing"]) == (3.0, 0.5)
+    assert msgspec.structs.replace(both, loss=plan.loss) == plan
 
 
 def test_an_amended_plan_is_checked():
     plan = decide(roads(), CPU)
     with pytest.raises(SettingError, match="Give minutes or steps, not both"):
         amended(plan, classes=2, minutes=1, steps=1)
-    with pytest.raises(SettingError, match="loss.name=focal needs loss.gamma"):
-        amended(plan, classes=2, settings={"loss.name": "focal"})
+    with pytest.raises(SettingError, match="Unknown setting 'loss.focal.gama'. Did you mean"):
+        amended(plan, classes=2, settings={"loss.name": "focal", "loss.focal.gama": "1"})
+    with pytest.raises(SettingError, match="weights.deferred=0.5 has no effect on weights.rule=none"):
+        amended(plan, classes=2, settings={"weights.deferred": "0.5"})
+    with pytest.raises(SettingError, match="sampling.rule=class_centred needs sampling.share"):
+        amended(plan, classes=2, settings={"sampling.rule": "class_centred"})
     with pytest.raises(SettingError, match="model.width=32 has no effect on model.name=smp:unet"):
         amended(plan, classes=2, settings={"model.name": "smp:unet", "model.encoder": "resnet18"})
     with pytest.raises(SettingError, match="Unknown setting 'loss.nam'"):
@@ -470,6 +675,8 @@ def test_weights_that_would_have_to_be_computed_are_not_amended():
     weighted = _decide(roads(), weights__rule="inverse")
     with pytest.raises(SettingError, match=f"weights.rule=inverse {expected}"):
         amended(weighted, classes=2, settings={"weights.values": "1,2"})
+    later = amended(weighted, classes=2, settings={"weights.deferred": "0.5"}).weights
+    assert (later.rule, later.values, later.deferred) == ("inverse", weighted.weights.values, 0.5)
     given = amended(weighted, classes=2, settings={"weights.rule": "given", "weights.values": "1,2"})
     assert (given.weights.rule, given.weights.values) == ("given", (1.0, 2.0))
     with pytest.raises(
@@ -489,12 +696,28 @@ def test_weights_that_would_have_to_be_computed_are_not_amended():
         ("weights", {"values": (1.0,)}, "weights.values must hold 2 entries"),
         ("weights", {"values": (1.0, 2.0)}, "weights.rule=none weighs every class by 1"),
         ("weights", {"rule": "given", "values": (0.0, 0.0)}, "gives every class the weight 0"),
+        ("weights", {"rule": "given", "values": (1.0, 2.0), "deferred": 1.0}, "weights.deferred=1: expected"),
+        ("weights", {"rule": "inverse", "values": (1.0, 2.0), "cap": 0.5}, "weights.cap=0.5: expected 1 <="),
         ("loss", {"name": "dise"}, "Unknown loss 'dise'"),
+        ("loss", {"settings": {}}, "loss.name=cross_entropy needs loss.cross_entropy.smoothing"),
+        ("loss", {"settings": {"cross_entropy.smoothing": 1.0}}, "loss.cross_entropy.smoothing=1: expected"),
+        (
+            "loss",
+            {"settings": {"cross_entropy.smoothing": 0.0, "focal.gamma": 2.0}},
+            "loss.focal.gamma has no effect on loss.name=cross_entropy",
+        ),
+        ("loss", {"name": "mine", "settings": {}}, r"Unknown loss 'mine'.*rareseg\.losses\.add\('mine'"),
         ("model", {"name": "unet"}, "Unknown model"),
         ("optimizer", {"name": "adamw"}, "optimizer.muon_learning_rate=0.02 has no effect"),
-        ("sampling", {"share": 0.5}, "neither with uniform; received uniform with share 0.5 and labels None"),
-        ("sampling", {"labels": ()}, None),
-        ("sampling", {"rule": "class_centred", "share": 0.3, "labels": ()}, "set both there"),
+        ("sampling", {"share": 0.5}, "sampling.share=0.5 has no effect on sampling.rule=uniform"),
+        ("sampling", {"labels": ()}, r"sampling.labels=\(\) has no effect on sampling.rule=uniform"),
+        (
+            "sampling",
+            {"rule": "class_centred", "share": 0.3, "labels": ()},
+            r"sampling.labels=\(\): expected",
+        ),
+        ("sampling", {"rule": "class_centred", "share": 0.3, "labels": (1, 7)}, "class indices from 0 to 1"),
+        ("sampling", {"rule": "rare_class", "share": 1.0, "minimum_pixels": 5}, "needs sampling.temperature"),
         ("initialisation", {"prior": (0.5, 0.1)}, "adds up to 0.6"),
     ],
 )
@@ -508,7 +731,7 @@ def test_a_plan_edited_by_hand_is_checked(section: str, values: dict[str, object
 
 
 def test_weights_that_the_edited_loss_ignores_are_refused():
-    plan = _with(decide(camvid(), CPU), "loss", name="lovasz")
+    plan = _with(decide(camvid(), CPU), "loss", name="lovasz", settings=loss_sums.settings("lovasz"))
     with pytest.raises(SettingError, match="weights.rule=sqrt_inverse has no effect on loss.name=lovasz"):
         checked(plan, classes=11)
 

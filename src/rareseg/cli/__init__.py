@@ -12,10 +12,12 @@ import click
 
 from rareseg import __version__
 from rareseg.cli.audit import audit
+from rareseg.cli.compare import compare
 from rareseg.cli.demo import demo
 from rareseg.cli.evaluate import evaluate
 from rareseg.cli.plan import plan
 from rareseg.cli.predict import predict
+from rareseg.cli.remedies import remedies
 from rareseg.cli.train import train
 from rareseg.errors import RaresegError
 
@@ -57,10 +59,11 @@ def main() -> None:
     rareseg train DATA -o RUN --minutes 5  audit, plan and train
     rareseg evaluate RUN DATA              scores on held-out images
     rareseg predict RUN scene.tif -o MAPS  map whole scenes
+    rareseg compare DATA -o OUT            find out which remedy helps on this data
 
     DATA is a folder of images and masks, or a TOML file that says where they are.
     """
 
 
-for _command in (audit, plan, train, evaluate, predict, demo):
+for _command in (audit, plan, train, evaluate, predict, compare, remedies, demo):
     main.add_command(_command)

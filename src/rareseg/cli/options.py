@@ -1,12 +1,12 @@
 """Arguments and options that several subcommands share.
 
 option                      commands
-DATA                        audit, train, evaluate
+DATA                        audit, train, compare, evaluate
 RUN                         evaluate, predict
---overwrite                 all
---json                      audit, plan, train, evaluate
+--overwrite                 all but remedies
+--json                      audit, plan, train, compare, evaluate
 --minutes, --steps          plan, train
---set and its shorthands    plan, train
+--set and its shorthands    plan, train, compare
 """
 
 import functools
@@ -42,8 +42,10 @@ def output_option(
     what: str, *, default: str | None = None, required: bool = False
 ) -> Callable[[Function], Function]:
     """Return the -o option; `what` says what is written, `default` where to if it is not given."""
+    # click takes a default of None for one that is given, and then misses no required option.
+    usual: dict[str, Any] = {} if default is None else {"default": default}
     return click.option(
-        "-o", "--output", type=WRITTEN, default=default, required=required, show_default=True, help=what
+        "-o", "--output", type=WRITTEN, required=required, show_default=True, help=what, **usual
     )
 
 

@@ -9,16 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rareseg.errors import TrainingError
-from rareseg.imagery.rasters import Window
-from rareseg.measures.tally import members
-from rareseg.network.crops import INDEX_BLOCK, CropStore
-from rareseg.records.dataset import VOID
+from rareseg.measures.drawn import both_drawn, held_in, nothing_drawn
+from rareseg.network.crops import CropStore
+from rareseg.network.placing import CropSampler
 from rareseg.records.plan import AugmentationChoice, Plan
-from rareseg.records.run import PhotoStatistics
-
-_TRIES = 20
-"""Crops drawn anew before the place is chosen by what is labelled, and again before any crop is accepted."""
+from rareseg.records.run import Drawn, PhotoStatistics
 
 
 class Batch(NamedTuple):
@@ -26,77 +21,6 @@ class Batch(NamedTuple):
 
     images: Tensor
     labels: Tensor
-
-
-@final
-class CropSampler:
-    """Draws crops from a store as `plan.sampling` says; every draw comes from one seeded generator."""
-
-    def __init__(self, store: CropStore, plan: Plan, rng: np.random.Generator) -> None:
-        """Prepare to draw; images are drawn in proportion to their pixels."""
-        if len(store) == 0:
-            message = "The training part holds no image. Check the split in the audit."
-            raise TrainingError(message)
-        self._store, self._plan, self._rng = store, plan, rng
-        pixels = store.pixels()
-        self._image_chance = pixels / pixels.sum()
-        # A class without a pixel in this part has no place to centre on.
-        self._present = [label for label in range(len(plan.classes)) if len(store.places(label))]
-        self._centres = [label for label in plan.sampling.labels or () if label in self._present]
-
-    def draw(self) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
-        """Return photo (bands, size, size) and labels (size, size) of one crop that holds a counted pixel.
-
-        If the rule is to centre it on a class, it holds a pixel of that class.
-        """
-        size = self._plan.crop.size
-        centred = bool(self._centres) and self._rng.random() < (self._plan.sampling.share or 0.0)
-        label = int(self._rng.choice(self._centres)) if centred else None
-        for attempt in range(2 * _TRIES):
-            if attempt == _TRIES and label is None and self._present:
-                # Where next to everything is void, chance alone would go on missing what is labelled.
-                label = int(self._rng.choice(self._present))
-            photo, labels = self._store.crop(*self._place(label, size))
-            if self._serves(labels, label):
-                break
-        return _padded(photo, labels, size)
-
-    def _place(self, label: int | None, size: int) -> tuple[int, Window]:
-        return self._anywhere(size) if label is None else self._around(label, size)
-
-    def _serves(self, labels: NDArray[np.uint8], label: int | None) -> bool:
-        if label is None:
-            return bool((labels != VOID).any())
-        return bool(members(labels, label, overlapping=self._plan.overlapping).any())
-
-    def _anywhere(self, size: int) -> tuple[int, Window]:
-        image = int(self._rng.choice(len(self._store), p=self._image_chance))
-        pair = self._store.pairs[image]
-        row = int(self._rng.integers(max(pair.height - size, 0) + 1))
-        col = int(self._rng.integers(max(pair.width - size, 0) + 1))
-        return image, Window(row, col, min(size, pair.height), min(size, pair.width))
-
-    def _around(self, label: int, size: int) -> tuple[int, Window]:
-        places = self._store.places(label)
-        image, top, left = (int(value) for value in places[self._rng.integers(len(places))])
-        pair = self._store.pairs[image]
-        shift = self._rng.integers(0, INDEX_BLOCK, size=2)
-        row = int(np.clip(top + int(shift[0]) - size // 2, 0, max(pair.height - size, 0)))
-        col = int(np.clip(left + int(shift[1]) - size // 2, 0, max(pair.width - size, 0)))
-        return image, Window(row, col, min(size, pair.height), min(size, pair.width))
-
-
-def _padded(
-    photo: NDArray[np.generic], labels: NDArray[np.uint8], size: int
-) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
-    """Enlarge a crop of a small image to (size, size): photo mirrored at its edge, labels void."""
-    rows, cols = size - labels.shape[0], size - labels.shape[1]
-    if rows == 0 and cols == 0:
-        return photo, labels
-    return (
-        np.pad(photo, ((0, 0), (0, rows), (0, cols)), mode="symmetric"),
-        np.pad(labels, ((0, rows), (0, cols)), constant_values=VOID),
-    )
 
 
 def standardise(photo: NDArray[np.generic], statistics: PhotoStatistics) -> NDArray[np.float32]:
@@ -110,51 +34,99 @@ def standardise(photo: NDArray[np.generic], statistics: PhotoStatistics) -> NDAr
 
 @final
 class Batches:
-    """An endless stream of batches, the next one made in a thread while the network works."""
+    """An endless stream of batches, the next one made in a thread while the network works.
+
+    Batch n depends on the seed and on n alone, so a training that is taken up again goes on with the batches that it
+    would have seen.
+    """
 
     def __init__(
-        self, store: CropStore, plan: Plan, statistics: PhotoStatistics, *, seed: int | tuple[int, ...]
+        self,
+        store: CropStore,
+        plan: Plan,
+        statistics: PhotoStatistics,
+        *,
+        seed: int | tuple[int, ...],
+        first: int = 0,
+        drawn: Drawn | None = None,
     ) -> None:
-        """Draw from `store` with a generator seeded by `seed`."""
+        """Draw from `store`.
+
+        Args:
+            store: the samples of one part.
+            plan: says where crops lie and what is varied in them.
+            statistics: what photos are scaled with.
+            seed: of all batches.
+            first: number of the first batch: how many an earlier session of the training has seen.
+            drawn: what those held, to which is added what comes; None for nothing.
+
+        Raises:
+            TrainingError: if the store holds no image.
+        """
         self._plan, self._statistics = plan, statistics
-        self._rng = np.random.default_rng(seed)
-        self._sampler = CropSampler(store, plan, self._rng)
+        self._seed, self._number = seed, first
+        self._sampler = CropSampler(store, plan)
+        self.drawn = drawn or nothing_drawn(len(plan.classes))
+        """What the batches handed out so far held."""
 
     def make(self) -> Batch:
-        """Draw one batch now."""
-        crops = [self._turned(*self._sampler.draw()) for _ in range(self._plan.batch.size)]
-        photos = standardise(np.stack([photo for photo, _ in crops]), self._statistics)
-        images = torch.from_numpy(self._varied(photos, self._plan.augmentation))
-        labels = torch.from_numpy(np.stack([labels for _, labels in crops]).astype(np.int64))
-        layout = torch.channels_last if self._plan.precision.channels_last else torch.contiguous_format
-        return Batch(images.contiguous(memory_format=layout), labels)
+        """Draw the next batch now."""
+        batch, drawn = self._make(self._number)
+        self._count(drawn)
+        return batch
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches without end."""
         with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(self.make)
+            coming = pool.submit(self._make, self._number)
             while True:
-                batch = coming.result()
-                coming = pool.submit(self.make)
+                batch, drawn = coming.result()
+                self._count(drawn)
+                coming = pool.submit(self._make, self._number)
                 yield batch
 
+    def _count(self, drawn: Drawn) -> None:
+        """Count a batch when it is handed out, not when it is made ahead: it may never be seen."""
+        self._number += 1
+        self.drawn = both_drawn(self.drawn, drawn)
+
+    def _make(self, number: int) -> tuple[Batch, Drawn]:
+        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(number,)))
+        crops = [self._sampler.draw(rng) for _ in range(self._plan.batch.size)]
+        turned = [self._turned(crop.photo, crop.labels, rng) for crop in crops]
+        photos = standardise(np.stack([photo for photo, _ in turned]), self._statistics)
+        images = torch.from_numpy(self._varied(photos, self._plan.augmentation, rng))
+        labels = np.stack([labels for _, labels in turned])
+        drawn = held_in(
+            labels,
+            placed=sum(crop.placed for crop in crops),
+            classes=len(self._plan.classes),
+            overlapping=self._plan.overlapping,
+        )
+        layout = torch.channels_last if self._plan.precision.channels_last else torch.contiguous_format
+        batch = Batch(images.contiguous(memory_format=layout), torch.from_numpy(labels.astype(np.int64)))
+        return batch, drawn
+
     def _turned(
-        self, photo: NDArray[np.generic], labels: NDArray[np.uint8]
+        self, photo: NDArray[np.generic], labels: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
         choice = self._plan.augmentation
-        if choice.mirror != "none" and self._rng.random() < 0.5:
+        if choice.mirror != "none" and rng.random() < 0.5:
             photo, labels = photo[..., ::-1], labels[..., ::-1]
-        if choice.mirror == "both" and self._rng.random() < 0.5:
+        if choice.mirror == "both" and rng.random() < 0.5:
             photo, labels = photo[..., ::-1, :], labels[..., ::-1, :]
         if choice.quarter_turns:
-            turns = int(self._rng.integers(4))
+            turns = int(rng.integers(4))
             photo, labels = np.rot90(photo, turns, (-2, -1)), np.rot90(labels, turns, (-2, -1))
         return photo, labels
 
-    def _varied(self, photos: NDArray[np.float32], choice: AugmentationChoice) -> NDArray[np.float32]:
+    @staticmethod
+    def _varied(
+        photos: NDArray[np.float32], choice: AugmentationChoice, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
         count, bands = photos.shape[:2]
         if choice.contrast:
-            photos *= (1 + choice.contrast * self._rng.standard_normal((count, 1, 1, 1))).astype(np.float32)
+            photos *= (1 + choice.contrast * rng.standard_normal((count, 1, 1, 1))).astype(np.float32)
         if choice.brightness:
-            photos += (choice.brightness * self._rng.standard_normal((count, bands, 1, 1))).astype(np.float32)
+            photos += (choice.brightness * rng.standard_normal((count, bands, 1, 1))).astype(np.float32)
         return photos

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from rareseg.imagery.rasters import Window
 from rareseg.imagery.samples import Sample, read_sample
 from rareseg.imagery.tiles import blocks
-from rareseg.measures.tally import members
+from rareseg.measures.places import Holders, ImageTally, block_counts
 from rareseg.progress import Progress, Silent
-from rareseg.records.dataset import VOID, Dataset, Pair
+from rareseg.records.dataset import Dataset, Pair
+from rareseg.records.places import ImagePlaces, Places
 
-INDEX_BLOCK = 32
-"""Side in px of the blocks by which the class index remembers where a class lies."""
 _READ_BLOCK = 4096
 
 
@@ -35,11 +34,20 @@ class CropStore:
         *,
         fill: Sequence[float],
         memory_bytes: int,
+        places: Places | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Index every sample, and keep them all in memory if they take at most `memory_bytes`.
+        """Keep all samples in memory if they take at most `memory_bytes`.
 
-        `fill` holds the value per band (raw units) that stands where there is no photo.
+        Args:
+            root: the folder that the pairs' paths are relative to.
+            dataset: says how masks are read.
+            pairs: the samples.
+            fill: the value per band (raw units) that stands where there is no photo.
+            memory_bytes: most memory for photos and labels.
+            places: where classes lie, as the audit counted it. Images that it lacks are counted here: from
+                memory if they are kept there, else by reading them once.
+            progress: whom to tell how far it is.
 
         Raises:
             DataError: if a file can no longer be read.
@@ -51,22 +59,12 @@ class CropStore:
         self.in_memory = size * per_pixel <= memory_bytes
         self._photos: list[NDArray[np.generic]] = []
         self._labels: list[NDArray[np.uint8]] = []
-        self._index: list[list[NDArray[np.int32]]] = [[] for _ in dataset.classes]
-        with (
-            (progress or Silent()).task("loading samples", len(pairs)) as task,
-            ThreadPoolExecutor(2) as pool,
-        ):
-            for number, sample in enumerate(pool.map(self._load, self.pairs)):
-                if sample is not None:
-                    self._photos.append(fill_missing(sample.photo, sample.has_photo, self._fill))
-                    self._labels.append(sample.counted)
-                    self._remember(number, sample.counted, 0, 0)
-                else:
-                    self._index_windows(number)
-                task.advance()
-        self._places = [
-            np.concatenate(found) if found else np.empty((0, 3), np.int32) for found in self._index
-        ]
+        self._holders: dict[int, Holders] = {}
+        shown = progress or Silent()
+        if self.in_memory:
+            self._load(shown)
+        self.images = self._find_places(places or {}, shown)
+        """Where the classes of each image lie, in the order of `pairs`."""
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -76,9 +74,20 @@ class CropStore:
         """Return each image's pixel count, shape (images,)."""
         return np.array([pair.height * pair.width for pair in self.pairs], np.float64)
 
-    def places(self, label: int) -> NDArray[np.int32]:
-        """Return where class `label` lies: rows (image, top, left) of 32 px blocks that hold it, shape (n, 3)."""
-        return self._places[label]
+    def holders(self, layer: int) -> Holders:
+        """Return the 32 px blocks that hold class `layer`, or any label at all if it is the number of classes."""
+        if layer not in self._holders:
+            self._holders[layer] = Holders(self.images, layer)
+        return self._holders[layer]
+
+    def share(self, label: int) -> float:
+        """Return class `label`'s share of the labelled pixels, 0..1; 0 if none is labelled."""
+        labelled = sum(image.total(len(self._dataset.classes)) for image in self.images)
+        return sum(image.total(label) for image in self.images) / labelled if labelled else 0.0
+
+    def places(self) -> dict[str, ImagePlaces]:
+        """Return where the classes of each image lie, by the photo's path."""
+        return {pair.image: image for pair, image in zip(self.pairs, self.images, strict=True)}
 
     def crop(self, image: int, window: Window) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
         """Return photo (bands, height, width) and labels (height, width) of a window inside the image."""
@@ -89,25 +98,39 @@ class CropStore:
         sample = read_sample(self._root, self._dataset, self.pairs[image], window)
         return fill_missing(sample.photo, sample.has_photo, self._fill), sample.counted
 
-    def _load(self, pair: Pair) -> Sample | None:
-        return read_sample(self._root, self._dataset, pair) if self.in_memory else None
+    def _load(self, progress: Progress) -> None:
+        def read(pair: Pair) -> Sample:
+            return read_sample(self._root, self._dataset, pair)
 
-    def _index_windows(self, number: int) -> None:
-        pair = self.pairs[number]
+        with progress.task("loading samples", len(self.pairs)) as task, ThreadPoolExecutor(2) as pool:
+            for sample in pool.map(read, self.pairs):
+                self._photos.append(fill_missing(sample.photo, sample.has_photo, self._fill))
+                self._labels.append(sample.counted)
+                task.advance()
+
+    def _find_places(self, known: Places, progress: Progress) -> list[ImagePlaces]:
+        missing = [number for number, pair in enumerate(self.pairs) if pair.image not in known]
+        counted: dict[int, ImagePlaces] = {}
+        if missing:
+            with progress.task("finding where classes lie", len(missing)) as task:
+                for number in missing:
+                    counted[number] = self._counted(number)
+                    task.advance()
+        return [
+            counted[number] if number in counted else known[pair.image]
+            for number, pair in enumerate(self.pairs)
+        ]
+
+    def _counted(self, number: int) -> ImagePlaces:
+        pair, classes = self.pairs[number], len(self._dataset.classes)
+        tallied = ImageTally(pair.height, pair.width, classes)
         for window in blocks(pair.height, pair.width, _READ_BLOCK):
-            sample = read_sample(self._root, self._dataset, pair, window)
-            self._remember(number, sample.counted, window.row, window.col)
-
-    def _remember(self, number: int, labels: NDArray[np.uint8], top: int, left: int) -> None:
-        rows, cols = (-(-side // INDEX_BLOCK) for side in labels.shape)
-        padded = np.full((rows * INDEX_BLOCK, cols * INDEX_BLOCK), VOID, np.uint8)
-        padded[: labels.shape[0], : labels.shape[1]] = labels
-        tiles = padded.reshape(rows, INDEX_BLOCK, cols, INDEX_BLOCK)
-        for label in range(len(self._dataset.classes)):
-            holds = members(tiles, label, overlapping=self._dataset.overlapping).any(axis=(1, 3))
-            row, col = np.nonzero(holds)
-            places = (np.full_like(row, number), row * INDEX_BLOCK + top, col * INDEX_BLOCK + left)
-            self._index[label].append(np.stack(places, axis=1).astype(np.int32))
+            labels = self.crop(number, window)[1]
+            overlapping = self._dataset.overlapping
+            tallied.add(
+                block_counts(labels, classes=classes, overlapping=overlapping, row=window.row, col=window.col)
+            )
+        return tallied.places()
 
 
 def fill_missing(

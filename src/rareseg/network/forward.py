@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rareseg.imagery.tiles import Window, blend_weights, blocks, grid
+from rareseg.measures.scaling import Scaling, scaled
 from rareseg.network.batches import standardise
 from rareseg.network.crops import fill_missing
 from rareseg.records.plan import InferenceChoice, PrecisionChoice
@@ -63,11 +64,17 @@ class Mapper:
         precision: PrecisionChoice,
         overlapping: bool,
         classes: int,
+        scaling: Scaling | None = None,
     ) -> None:
-        """Use `model` on the device its weights are on; it is put into eval mode while mapping."""
+        """Use `model` on the device its weights are on; it is put into eval mode while mapping.
+
+        `scaling` moves the probabilities of each block, after views and windows are blended: so the ranking of
+        pixels and the map by argmax are those of the network itself, and each pixel is moved once.
+        """
         self._model, self._statistics = model, statistics
         self._inference, self._precision = inference, precision
         self._overlapping, self._classes = overlapping, classes
+        self._scaling = scaling
         self._device = next(model.parameters()).device
 
     def map_blocks(self, read: Reader, height: int, width: int) -> Iterator[MappedBlock]:
@@ -104,6 +111,8 @@ class Mapper:
             weight[outside] += blend
             total[:, *outside] += blend * self._window(photo[:, rows, cols], valid[rows, cols])[:, *inside]
         total /= weight
+        if self._scaling is not None:
+            scaled(total, self._scaling, overlapping=self._overlapping)
         rows, cols = _slices(_relative(block, extent))
         return MappedBlock(block, total, valid[rows, cols])
 

@@ -23,7 +23,8 @@ from rareseg.progress import Progress, Task
 from rareseg.records.plan import Plan
 from rareseg.records.run import CollapseCheck, Outcome, TrainingState, Validation
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor, float], Tensor]
+"""Logits, labels and the share of the budget that is used, to a scalar."""
 Validate = Callable[[int, float], Validation]
 """Scores the kept weights, given the step and the seconds so far."""
 
@@ -168,23 +169,27 @@ def _step(
 ) -> tuple[float, float, float]:
     """Take one step of the optimizer and of the averaged weights; return loss, gradient norm and rate."""
     state = trainee.state
-    loss, norm = _backward(course, trainee, fabric, batch)
-    rate = trainee.stepper.step(min(clock.progress(state.step), 1.0))
+    done = min(clock.progress(state.step), 1.0)
+    loss, norm = _backward(course, trainee, fabric, batch, done)
+    rate = trainee.stepper.step(done)
     averaged(trainee.average, trainee.model, decay=course.plan.optimizer.ema_decay, step=state.step)
     trainee.state = replace(
         state,
         step=state.step + 1,
         seconds=clock.seconds(),
         initial_loss=state.initial_loss if state.step else loss,
+        drawn=course.batches.drawn,
     )
     return loss, norm, rate
 
 
-def _backward(course: Course, trainee: Trainee, fabric: Fabric, batch: Batch) -> tuple[float, float]:
+def _backward(
+    course: Course, trainee: Trainee, fabric: Fabric, batch: Batch, done: float
+) -> tuple[float, float]:
     """Take the gradient of one batch, clipped; return the loss and the gradient's norm before clipping."""
     trainee.model.train()
     logits = trainee.model(batch.images.to(fabric.device))
-    loss = course.loss(logits, batch.labels.to(fabric.device))
+    loss = course.loss(logits, batch.labels.to(fabric.device), done)
     fabric.backward(loss)
     norm = nn.utils.clip_grad_norm_(trainee.model.parameters(), course.plan.optimizer.clip_norm)
     value = float(loss.detach())

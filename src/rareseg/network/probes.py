@@ -31,18 +31,6 @@ def to_log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return odds
 
 
-def class_shares(plan: Plan) -> NDArray[np.float64]:
-    """Return the classes' shares of the training pixels, up to a factor: the plan's prior without its weights.
-
-    A class that weighs nothing has an unknown share, and is given 0.
-    """
-    prior = np.asarray(plan.initialisation.prior, np.float64)
-    if plan.overlapping:
-        return prior
-    weights = np.asarray(plan.weights.values, np.float64)
-    return np.divide(prior, weights, out=np.zeros_like(prior), where=weights > 0)
-
-
 @final
 class CollapseWatch:
     """Looks at the same held-out crops again and again."""
@@ -74,7 +62,7 @@ class CollapseWatch:
         precisions = curve.average_precision()
         total = max(int(counted.sum()), 1)
         prevalences = [pixels / total for pixels in curve.pixels]
-        majority = int(np.argmax(class_shares(self._plan)))
+        majority = int(np.argmax(self._plan.shares))
         rare = [label for label in range(len(precisions)) if self._plan.overlapping or label != majority]
         worst = min(rare, key=lambda label: margin(precisions[label], prevalences[label]))
         rest = 0.0 if self._plan.overlapping else logits[majority]

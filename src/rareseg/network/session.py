@@ -14,6 +14,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from rareseg.errors import StaleRecordError, TrainingError
+from rareseg.measures.drawn import nothing_drawn
+from rareseg.measures.scaling import Scaling
 from rareseg.network import losses
 from rareseg.network.batches import Batch, Batches
 from rareseg.network.checkpoint import load_state, load_weights
@@ -23,11 +25,11 @@ from rareseg.network.loop import Course, Trainee, Validate
 from rareseg.network.models.build import build_model
 from rareseg.network.models.priors import set_prior
 from rareseg.network.optimizers import Stepper
-from rareseg.network.probes import CollapseWatch, class_shares
+from rareseg.network.probes import CollapseWatch
 from rareseg.network.validation import Counted, Scorer, macro_iou, sample_windows, score_windows, summed
 from rareseg.records.codec import digest
-from rareseg.records.plan import AugmentationChoice, Plan
-from rareseg.records.run import PhotoStatistics, TrainingState, Validation
+from rareseg.records.plan import AugmentationChoice, Plan, SamplingChoice
+from rareseg.records.run import Calibration, PhotoStatistics, TrainingState, Validation
 
 _WATCH_BATCHES = 2
 _VALIDATION_PIXELS = 4_000_000
@@ -77,11 +79,11 @@ def prepare(
     trainee = Trainee(model, stepper, average, _first_state(plan))
     if resume:
         _take_up(trainee, plan, folder)
-    step = trainee.state.step
+    state = trainee.state
     course = Course(
         plan=plan,
-        batches=Batches(training, plan, statistics, seed=(plan.seed, step)),
-        loss=losses.build(plan.loss, plan.weights, overlapping=plan.overlapping),
+        batches=Batches(training, plan, statistics, seed=plan.seed, first=state.step, drawn=state.drawn),
+        loss=losses.build(plan.loss, plan.weights, shares=plan.shares, overlapping=plan.overlapping),
         watch=CollapseWatch(list(_watch_batches(held_out, plan, statistics)), plan),
         validate=_validator(plan, held_out, model, statistics),
         folder=folder,
@@ -102,9 +104,17 @@ def choose_thresholds(counted: Counted, plan: Plan) -> tuple[float | None, ...]:
 
 
 def mapper_for(
-    model: nn.Module, plan: Plan, statistics: PhotoStatistics, *, views: int | None = None
+    model: nn.Module,
+    plan: Plan,
+    statistics: PhotoStatistics,
+    *,
+    views: int | None = None,
+    calibration: Calibration | None = None,
 ) -> Mapper:
-    """Return the Mapper of a network and its plan; `views` replaces the plan's."""
+    """Return the Mapper of a network and its plan; `views` replaces the plan's.
+
+    With `calibration` probabilities are mapped back to the true shares; without, they are the network's own.
+    """
     inference = plan.inference if views is None else msgspec.structs.replace(plan.inference, views=views)
     return Mapper(
         model,
@@ -113,6 +123,7 @@ def mapper_for(
         precision=plan.precision,
         overlapping=plan.overlapping,
         classes=len(plan.classes),
+        scaling=None if calibration is None else Scaling(calibration.temperature, calibration.shift),
     )
 
 
@@ -124,9 +135,11 @@ def versions() -> dict[str, str]:
 
 def _rarest(plan: Plan) -> int:
     """Return the class with the smallest share above 0."""
-    present = [(share, label) for label, share in enumerate(class_shares(plan)) if share > 0]
+    present = [(share, label) for label, share in enumerate(plan.shares) if share > 0]
     if not present:
-        message = "The plan's prior is 0 for every class: nothing can be learned. Plan again from the audit."
+        message = (
+            "The plan's shares are 0 for every class: nothing can be learned. Plan again from the audit."
+        )
         raise TrainingError(message)
     return min(present)[1]
 
@@ -141,6 +154,7 @@ def _first_state(plan: Plan) -> TrainingState:
         best_step=0,
         validations=(),
         checks=(),
+        drawn=nothing_drawn(len(plan.classes)),
     )
 
 
@@ -161,14 +175,16 @@ def _take_up(trainee: Trainee, plan: Plan, folder: Path) -> None:
 
 def _watch_batches(held_out: CropStore, plan: Plan, statistics: PhotoStatistics) -> Iterator[Batch]:
     """Draw fixed held-out crops, half of them around rare classes so that those can be ranked at all."""
-    majority = int(np.argmax(class_shares(plan)))
+    majority = int(np.argmax(plan.shares))
     labels = tuple(label for label in range(len(plan.classes)) if plan.overlapping or label != majority)
-    sampling = msgspec.structs.replace(plan.sampling, rule="class_centred", share=0.5, labels=labels)
+    sampling = SamplingChoice(
+        rule="class_centred", share=0.5, labels=labels, because="held out", reference=""
+    )
     still = AugmentationChoice(
         mirror="none", quarter_turns=False, brightness=0, contrast=0, because="held out", reference=""
     )
     looked_at = msgspec.structs.replace(plan, sampling=sampling, augmentation=still)
-    batches = Batches(held_out, looked_at, statistics, seed=(plan.seed, 0))
+    batches = Batches(held_out, looked_at, statistics, seed=plan.seed)
     for _ in range(_WATCH_BATCHES):
         yield batches.make()
 

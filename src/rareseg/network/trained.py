@@ -32,8 +32,8 @@ class TrainedRun:
     model: nn.Module
 
     def mapper(self) -> Mapper:
-        """Return the Mapper that maps as the plan says."""
-        return mapper_for(self.model, self.plan, self.run.photo)
+        """Return the Mapper that maps as the plan says, to probabilities that hold for the true shares."""
+        return mapper_for(self.model, self.plan, self.run.photo, calibration=self.run.calibration)
 
 
 def load_run(folder: Path) -> TrainedRun:
@@ -70,6 +70,8 @@ def _check_lengths(folder: Path, run: Run, audit: Audit) -> None:
     dataset = audit.dataset
     for name, values, wanted in (
         ("thresholds", run.thresholds, len(dataset.classes)),
+        ("calibration.shift", run.calibration.shift, len(dataset.classes)),
+        ("decision_weights", run.decision_weights or dataset.classes, len(dataset.classes)),
         ("photo.mean", run.photo.mean, dataset.bands),
         ("photo.std", run.photo.std, dataset.bands),
     ):

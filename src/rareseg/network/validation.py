@@ -12,6 +12,7 @@ from rareseg.imagery.tiles import Window, blocks
 from rareseg.measures.confusion import Confusion, mean_of_present
 from rareseg.measures.curves import ScoreHistogram
 from rareseg.measures.relaxed import RelaxedCounts, relaxed_counts
+from rareseg.measures.samples import PixelSample
 from rareseg.measures.tally import members
 from rareseg.network.crops import CropStore
 from rareseg.network.forward import Mapper
@@ -28,13 +29,27 @@ def decide(
     *,
     decision: str,
     overlapping: bool,
+    weights: tuple[float, ...] | None = None,
 ) -> NDArray[np.uint8]:
     """Turn probabilities (classes, rows, cols) into a class map (rows, cols) uint8.
 
-    "argmax": the likeliest class. "threshold": of two exclusive classes, the second from its threshold on;
+    "argmax": the likeliest class, after multiplying by `weights` (one per class, above 0; only for argmax). Honest
+    probabilities hardly ever make a rare class the likeliest; the weights that training undid do.
+    "threshold": of two exclusive classes, the second from its threshold on;
     of overlapping ones, every class from its own threshold on (bit sets). A class whose threshold could not
     be chosen (None) is given from 0.5 on.
+
+    Raises:
+        SettingError: if there are weights for a decision by thresholds, or not one per class.
     """
+    if weights is not None and (decision != "argmax" or len(weights) != len(probabilities)):
+        message = (
+            f"Expected decision weights for argmax only, one for each of {len(probabilities)} classes; got "
+            f"{len(weights)} for {decision}. Use those of the same run."
+        )
+        raise SettingError(message)
+    if weights is not None and len(set(weights)) > 1:
+        return _heaviest(probabilities, weights)
     if decision == "argmax":
         likeliest: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
         return likeliest
@@ -46,6 +61,19 @@ def decide(
     for label, cut in enumerate(cuts):
         bits |= (probabilities[label] >= cut).astype(np.uint8) << np.uint8(label)
     return bits
+
+
+def _heaviest(probabilities: NDArray[np.float32], weights: tuple[float, ...]) -> NDArray[np.uint8]:
+    """Return the class whose probability times weight is largest, the first of equal ones."""
+    factors = (np.asarray(weights) / max(weights)).astype(np.float32)
+    best = probabilities[0] * factors[0]
+    found = np.zeros(best.shape, np.uint8)
+    # Class by class: a weighted copy of all of them would take the memory of the block once more.
+    for label in range(1, len(weights)):
+        score = probabilities[label] * factors[label]
+        found[score > best] = label
+        np.maximum(best, score, out=best)
+    return found
 
 
 @final
@@ -103,6 +131,8 @@ class Scorer:
     decision: str
     thresholds: tuple[float | None, ...] | None
     """None: only what needs no class map, for choosing thresholds."""
+    decision_weights: tuple[float, ...] | None = None
+    """argmax: see `decide`."""
 
     def count(self, probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> Counted:
         """Count one block: probabilities (classes, rows, cols), labels (rows, cols) with 255 for not counted."""
@@ -113,7 +143,13 @@ class Scorer:
         if self.thresholds is None and self.decision == "threshold":
             return Counted(curve, None, (), loss, uncounted)
         cuts = self.thresholds or (None,) * self.classes
-        given = decide(probabilities, cuts, decision=self.decision, overlapping=self.overlapping)
+        given = decide(
+            probabilities,
+            cuts,
+            decision=self.decision,
+            overlapping=self.overlapping,
+            weights=self.decision_weights,
+        )
         confusion = Confusion.count(given, labels, classes=self.classes, overlapping=self.overlapping)
         # Relaxed scores take as long as all others together, and choosing thresholds needs none.
         scored = range(self.classes) if self.thresholds is not None else ()
@@ -139,8 +175,10 @@ class Scorer:
         return total
 
 
-def score_store(mapper: Mapper, store: CropStore, scorer: Scorer) -> Iterator[Counted]:
-    """Yield the counts of every image of `store`, in order."""
+def score_store(
+    mapper: Mapper, store: CropStore, scorer: Scorer, sample: PixelSample | None = None
+) -> Iterator[Counted]:
+    """Yield the counts of every image of `store`, in order; `sample` takes of its pixels what it wants."""
     for number, pair in enumerate(store.pairs):
         total: Counted | None = None
 
@@ -151,6 +189,8 @@ def score_store(mapper: Mapper, store: CropStore, scorer: Scorer) -> Iterator[Co
         for block in mapper.map_blocks(read, pair.height, pair.width):
             _, labels = store.crop(number, block.window)
             found = scorer.count(block.probabilities, labels)
+            if sample is not None:
+                sample.add(block.probabilities, labels)
             total = found if total is None else total + found
         if total is not None:
             yield total

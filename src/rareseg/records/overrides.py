@@ -12,7 +12,7 @@ from rareseg.errors import SettingError
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-_KEY = re.compile(r"seed|[^.\s]+\.[^.\s]+")
+_KEY = re.compile(r"seed|[^.\s]+(\.[^.\s]+){1,2}")
 
 
 def parse(pairs: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,12 @@ from rareseg.records.codec import Record
 Share = Annotated[float, Meta(ge=0, le=1)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e12)]
 Positive = Annotated[float, Meta(gt=0, le=1e12)]
-WeightRule = Literal["none", "sqrt_inverse", "inverse", "median_frequency", "enet", "given"]
+WeightRule = Literal[
+    "none", "sqrt_inverse", "inverse", "median_frequency", "enet", "effective_number", "given"
+]
+SamplingRule = Literal["uniform", "class_centred", "rare_class", "above_mean", "copy_paste"]
+Setting = bool | int | float | str | tuple[int | float, ...] | None
+"""Value of one setting of a loss, as the catalogue of remedies describes it."""
 Count = Annotated[int, Meta(ge=1)]
 Width = Annotated[int, Meta(ge=1, le=4096)]
 Few = Annotated[int, Meta(ge=1, le=16)]
@@ -52,33 +57,43 @@ class ModelChoice(Choice, frozen=True, kw_only=True):
 
 
 class LossChoice(Choice, frozen=True, kw_only=True):
-    """The loss: a "+"-joined sum of cross_entropy, focal, dice, tversky, lovasz, all on logits."""
+    """The loss: a weighted sum of the catalogue's losses by name, such as "cross_entropy + 0.5*dice"."""
 
     name: str
-    gamma: NotNegative | None = None
-    """focal: exponent of (1 - p_t), >= 0."""
-    false_positive_weight: NotNegative | None = None
-    """tversky: weight of false positives, >= 0."""
-    false_negative_weight: NotNegative | None = None
-    """tversky: weight of false negatives, >= 0."""
+    settings: dict[str, Setting] = {}
+    """Every setting of every term, as "term.setting", such as "focal.gamma": 2.0."""
 
 
 class WeightsChoice(Choice, frozen=True, kw_only=True):
-    """Class weights of the pixelwise terms (cross_entropy, focal), mean 1 over labelled pixels."""
+    """Class weights of the terms that take them, mean 1 over labelled pixels."""
 
     rule: WeightRule
     values: tuple[NotNegative, ...]
     """One weight per class; all 1 for "none"."""
+    constant: Annotated[float, Meta(gt=1, le=10)] | None = None
+    """enet: c of 1 / ln(c + share)."""
+    beta: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    """effective_number: (1 - beta) / (1 - beta^n)."""
+    counted: Literal["images", "objects"] | None = None
+    """effective_number: what n counts. Not pixels: among millions of them all weights become equal."""
+    cap: Annotated[float, Meta(ge=1, le=1e6)] | None = None
+    """Any computed rule: the largest weight is at most this many times the smallest."""
+    deferred: Share | None = None
+    """Share of the budget, 0..1, before which every class weighs 1 (Cao 2019); None: weights from the start."""
 
 
 class SamplingChoice(Choice, frozen=True, kw_only=True):
-    """Where training crops lie: uniformly, or a share of them centred on a pixel of a drawn class."""
+    """Where training crops lie. "uniform" draws them anywhere; the other rules change a share of them."""
 
-    rule: Literal["uniform", "class_centred"]
+    rule: SamplingRule
     share: Share | None = None
-    """class_centred: share of crops, 0..1, that are centred on a pixel of one of `labels`."""
+    """All but uniform: share of crops, 0..1, that the rule places (or, for copy_paste, pastes into)."""
     labels: tuple[int, ...] | None = None
-    """class_centred: class indices drawn equally often."""
+    """class_centred, above_mean, copy_paste: class indices of the rare classes."""
+    temperature: Positive | None = None
+    """rare_class: T of P(c) = softmax((1 - share_c) / T)."""
+    minimum_pixels: Count | None = None
+    """rare_class: pixels of the drawn class that a crop should hold; crops are drawn anew up to ten times."""
 
 
 class InitialisationChoice(Choice, frozen=True, kw_only=True):
@@ -86,7 +101,7 @@ class InitialisationChoice(Choice, frozen=True, kw_only=True):
 
     prior_bias: bool
     prior: tuple[Share, ...]
-    """Share of each class in the training part (of labelled pixels) times its weight: what the loss sees."""
+    """Share of each class as the loss sees it: times its weight, or even where the loss adjusts for the shares."""
 
 
 class OptimizerChoice(Choice, frozen=True, kw_only=True):
@@ -154,6 +169,8 @@ class InferenceChoice(Choice, frozen=True, kw_only=True):
     """1, or 2 (with the mirror image), or 8 (with all mirrored and turned copies)."""
     decision: Literal["threshold", "argmax"]
     """threshold: two classes or overlapping ones; argmax: three and more exclusive classes."""
+    logit_adjustment: Annotated[float, Meta(ge=0, le=10)] | None = None
+    """argmax: the class map takes ln p - logit_adjustment x ln share; no training depends on it. None: 0."""
 
 
 class WatchChoice(Choice, frozen=True, kw_only=True):
@@ -171,6 +188,8 @@ class Plan(Record, frozen=True, kw_only=True):
     audit_digest: str
     classes: tuple[str, ...]
     overlapping: bool
+    shares: tuple[Share, ...]
+    """Share of each class in the training part, of labelled pixels, 0..1."""
     seed: Seed
     model: ModelChoice
     loss: LossChoice

@@ -18,6 +18,10 @@ class ClassScores(Record, frozen=True, kw_only=True):
     """Labelled pixels of the class."""
     relaxed_f1: float | None
     """F1 where a pixel within `relaxed_px` of the other map counts as hit (Mnih 2013)."""
+    calibration_error: float | None
+    """Expected calibration error, 0..1, over 15 bins of probability; measurable for an absent class too."""
+    expected_share: float | None
+    """Mean probability of the class, 0..1: the share of pixels that the map expects, whatever the threshold."""
 
 
 class MacroScores(Record, frozen=True, kw_only=True):

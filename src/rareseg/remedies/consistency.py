@@ -9,7 +9,9 @@ import msgspec
 
 from rareseg.errors import SettingError
 from rareseg.records.plan import Choice, Plan
-from rareseg.remedies import imbalance, training
+from rareseg.remedies import imbalance, loss_sums, training
+from rareseg.remedies.catalogue import find
+from rareseg.remedies.catalogue.other_remedies import DEFERRED
 
 _PRIOR_TOLERANCE = 0.02
 """How far from 1 the sum of a prior may be: numbers typed with two digits."""
@@ -33,6 +35,7 @@ def check(plan: Plan, *, classes: int) -> None:
 def _check_classes(plan: Plan, classes: int) -> None:
     for name, values in (
         ("classes", plan.classes),
+        ("shares", plan.shares),
         ("weights.values", plan.weights.values),
         ("initialisation.prior", plan.initialisation.prior),
     ):
@@ -48,9 +51,24 @@ def _check_names(plan: Plan) -> None:
     model = training.model_choice(0, plan.model.name)
     optional = () if model.pretrained is None else ("encoder_weights",)
     _check_fields("model", plan.model, msgspec.structs.asdict(model), optional)
-    _check_fields("loss", plan.loss, imbalance.loss_settings(plan.loss.name))
+    loss_sums.check(plan.loss, classes=len(plan.classes), overlapping=plan.overlapping)
+    _check_neighbourhoods(plan)
     optimizer = training.optimizer_choice(plan.model, plan.optimizer.name)
     _check_fields("optimizer", plan.optimizer, msgspec.structs.asdict(optimizer))
+
+
+def _check_neighbourhoods(plan: Plan) -> None:
+    """Check that a crop holds one neighbourhood of the regional loss."""
+    radius, pool = (plan.loss.settings.get(f"rmi.{name}") for name in ("radius", "pool"))
+    if not isinstance(radius, int | float) or not isinstance(pool, int | float):
+        return
+    least = (radius - 1) * pool + 1
+    if plan.crop.size < least:
+        message = (
+            f"loss.rmi.radius={radius} and loss.rmi.pool={pool} need crops of at least {least} px, but crop.size="
+            f"{plan.crop.size}: lower one of them, or raise crop.size."
+        )
+        raise SettingError(message)
 
 
 def _check_fields(
@@ -79,6 +97,7 @@ def _check_fields(
 
 def _check_weights(plan: Plan) -> None:
     rule, values = plan.weights.rule, plan.weights.values
+    _check_rule("weights", plan.weights, rule)
     if rule == "none":
         if any(value != 1 for value in values):
             message = f"weights.rule=none weighs every class by 1, but weights.values is {values}: use given."
@@ -87,21 +106,36 @@ def _check_weights(plan: Plan) -> None:
     if not any(values):
         message = f"weights.values={values} gives every class the weight 0: raise one of them."
         raise SettingError(message)
-    if not any(term in imbalance.PIXELWISE for term in imbalance.loss_terms(plan.loss.name)):
+    if not any(term.remedy.takes_weights for term in loss_sums.terms(plan.loss.name)):
         raise SettingError(imbalance.idle_weights(rule, plan.loss.name))
 
 
+def _check_rule(section: str, choice: Choice, rule: str) -> None:
+    """Check that the settings of a rule, and no others, are set, each in the range of the catalogue."""
+    settings = {"none": (), "uniform": (), "given": (DEFERRED,)}
+    entries = settings[rule] if rule in settings else find(rule).settings
+    known = {entry.name: entry for entry in entries}
+    for field, value in msgspec.structs.asdict(choice).items():
+        if field in (*Choice.__struct_fields__, "rule", "values"):
+            continue
+        where = f"{section}.{field}"
+        if field not in known:
+            if value is not None:
+                message = f"{where}={value} has no effect on {section}.rule={rule}: set {where}=none."
+                raise SettingError(message)
+            continue
+        if value is None and (known[field].default is not None or field in ("labels", "temperature")):
+            example = "the indices of rare classes" if field == "labels" else known[field].default or 0.1
+            message = (
+                f"{section}.rule={rule} needs {where}, which is not set: set it, for example to {example}."
+            )
+            raise SettingError(message)
+        known[field].checked(value, where)
+
+
 def _check_sampling(plan: Plan, classes: int) -> None:
-    sampling = plan.sampling
-    centred = sampling.rule == "class_centred"
-    if (sampling.share is not None) != centred or bool(sampling.labels) != centred:
-        message = (
-            "sampling.share and sampling.labels belong to sampling.rule=class_centred: set both there, and "
-            f"neither with uniform; received {sampling.rule} with share {sampling.share} and labels "
-            f"{sampling.labels}."
-        )
-        raise SettingError(message)
-    labels = sampling.labels or ()
+    _check_rule("sampling", plan.sampling, plan.sampling.rule)
+    labels = plan.sampling.labels or ()
     if len(set(labels)) < len(labels) or any(not 0 <= label < classes for label in labels):
         message = f"sampling.labels {labels} must be different class indices from 0 to {classes - 1}."
         raise SettingError(message)
@@ -135,6 +169,12 @@ def _check_inference(plan: Plan, classes: int) -> None:
         message = (
             f"inference.overlap ({inference.overlap} px) must be below inference.window "
             f"({inference.window} px)."
+        )
+        raise SettingError(message)
+    if inference.decision != "argmax" and inference.logit_adjustment is not None:
+        message = (
+            f"inference.logit_adjustment={inference.logit_adjustment} has no effect on inference.decision="
+            f"{inference.decision}, whose thresholds are chosen on validation data: set it to none."
         )
         raise SettingError(message)
     if inference.decision == "argmax" and plan.overlapping:

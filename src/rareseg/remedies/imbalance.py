@@ -1,4 +1,4 @@
-"""Decisions about imbalance: loss, class weights, sampling and the start of the last layer.
+"""Decisions about imbalance: loss, class weights and sampling.
 
 Each function takes facts and what the user asked for (None = nothing), and returns a Choice whose
 `because` holds the numbers it was decided by. The rules are those that measured best, see DESIGN.md.
@@ -6,21 +6,22 @@ Each function takes facts and what the user asked for (None = nothing), and retu
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, cast, get_args
 
 from rareseg.errors import SettingError
 from rareseg.records.audit import CROP_SIZES, ClassFacts, PartFacts
 from rareseg.records.overrides import unknown
-from rareseg.records.plan import InitialisationChoice, LossChoice, SamplingChoice, WeightRule, WeightsChoice
-from rareseg.remedies import priors
+from rareseg.records.plan import (
+    LossChoice,
+    SamplingChoice,
+    SamplingRule,
+    WeightRule,
+    WeightsChoice,
+)
+from rareseg.remedies import loss_sums
 from rareseg.remedies import weights as class_weights
-
-LOSSES = ("cross_entropy", "focal", "dice", "tversky", "lovasz")
-PIXELWISE = ("cross_entropy", "focal")
-"""Losses that take class weights."""
+from rareseg.remedies.catalogue import find, names
+from rareseg.remedies.sampling import chosen_temperature
 
 SELDOM = 0.05
 """Share below which one of several exclusive classes is left out by unweighted cross-entropy (CamVid)."""
@@ -28,11 +29,10 @@ MISSED = 0.3
 """Chance of a crop to hold a class below which crops are centred on it."""
 
 
-def loss_choice(facts: PartFacts, asked: str | None) -> LossChoice:
-    """Choose the loss; raises SettingError on an unknown one."""
+def loss_choice(facts: PartFacts, asked: str | None, settings: Mapping[str, str] | None = None) -> LossChoice:
+    """Choose the loss; `settings` maps "term.setting" to text. Raises SettingError as `loss_sums.settings`."""
     rarest = rarest_class(facts)
     name = "cross_entropy" if asked is None else asked
-    settings = loss_settings(name)
     constant = facts.constant_predictor
     because = (
         f"{rarest.name} covers {rarest.share:.2%}: unaided cross-entropy stalls near its floor of "
@@ -41,47 +41,30 @@ def loss_choice(facts: PartFacts, asked: str | None) -> LossChoice:
     )
     return LossChoice(
         name=name,
-        gamma=settings.get("gamma"),
-        false_positive_weight=settings.get("false_positive_weight"),
-        false_negative_weight=settings.get("false_negative_weight"),
+        settings=loss_sums.settings(name, settings),
         because=because,
         reference="Lin 2017, arXiv:1708.02002, sec. 4.1; measured in DESIGN.md",
     )
 
 
-def loss_terms(name: str) -> tuple[str, ...]:
-    """Split a "+"-joined loss name into its terms; raises SettingError on an unknown or repeated one."""
-    terms = tuple(term.strip() for term in name.split("+"))
-    for position, term in enumerate(terms):
-        if term not in LOSSES:
-            raise SettingError(unknown("loss", term, LOSSES))
-        if term in terms[:position]:
-            message = f"loss.name={name} names {term} twice: name each term of the sum once."
-            raise SettingError(message)
-    return terms
-
-
-def loss_settings(name: str) -> dict[str, float]:
-    """Return the settings that the terms of a loss take, each at its usual value."""
-    terms = loss_terms(name)
-    settings: dict[str, float] = {}
-    if "focal" in terms:
-        settings |= {"gamma": 2.0}
-    if "tversky" in terms:
-        settings |= {"false_positive_weight": 0.3, "false_negative_weight": 0.7}
-    return settings
-
-
 def weights_choice(
-    facts: PartFacts, *, overlapping: bool, loss: LossChoice, asked: str | None, given: Sequence[float] | None
+    facts: PartFacts,
+    *,
+    overlapping: bool,
+    loss: LossChoice,
+    asked: str | None = None,
+    wished: WeightsChoice | None = None,
 ) -> WeightsChoice:
-    """Choose class weights for the pixelwise terms of the loss.
+    """Choose class weights for the terms of the loss that take them.
+
+    `wished` holds the settings that the user gave (constant, beta, counted, cap, deferred, values); others None.
 
     Raises:
         SettingError: if there is no such rule, if weights are asked for and the loss has no term that takes
-            them, or if `given` does not hold one usable weight per class.
+            them, or if settings do not belong to the rule.
     """
-    takes_weights = any(term in PIXELWISE for term in loss_terms(loss.name))
+    takes_weights = any(term.remedy.takes_weights for term in loss_sums.terms(loss.name))
+    given = wished.values if wished is not None and wished.values else None
     rule = asked if asked is not None or given is None else "given"
     if rule not in (None, *get_args(WeightRule)):
         raise SettingError(unknown("weights.rule", str(rule), get_args(WeightRule)))
@@ -89,20 +72,35 @@ def weights_choice(
         raise SettingError(idle_weights(str(rule), loss.name))
     seldom = [entry for entry in facts.classes if 0 < entry.share < SELDOM]
     several = len(facts.classes) > 2 and not overlapping
-    decided = "sqrt_inverse" if several and seldom and takes_weights else "none"
+    adjusted = [term.remedy.name for term in loss_sums.terms(loss.name) if term.remedy.takes_shares]
+    decided = "sqrt_inverse" if several and seldom and takes_weights and not adjusted else "none"
+    named = rule or decided
     return WeightsChoice(
-        rule=cast("WeightRule", rule or decided),
-        values=_weights(rule or decided, facts, given),
-        because=_weights_because(facts, several=several, seldom=seldom, takes_weights=takes_weights),
+        rule=cast("WeightRule", named),
+        values=_weights(named, facts, given, _rule_settings(named, wished)),
+        **_rule_settings(named, wished),
+        deferred=None if wished is None or named == "none" else wished.deferred,
+        because=_weights_because(
+            facts, several=several, seldom=seldom, takes_weights=takes_weights, adjusted=adjusted
+        ),
         reference="measured in DESIGN.md",
     )
+
+
+def _rule_settings(rule: str, wished: WeightsChoice | None) -> dict[str, Any]:
+    """Return the settings of a rule for class weights: as wished, else at their usual values."""
+    if rule in ("none", "given"):
+        return {}
+    usual = {entry.name: entry.default for entry in find(rule).settings if entry.name != "deferred"}
+    asked = {name: None if wished is None else getattr(wished, name) for name in usual}
+    return {name: usual[name] if asked[name] is None else asked[name] for name in usual}
 
 
 def idle_weights(rule: str, loss: str) -> str:
     """Return the sentence for class weights that no term of the loss takes."""
     return (
         f"weights.rule={rule} has no effect on loss.name={loss}: add a term that takes class weights "
-        f"({', '.join(PIXELWISE)}), or set weights.rule=none."
+        f"({', '.join(name for name in names('loss') if find(name).takes_weights)}), or set weights.rule=none."
     )
 
 
@@ -112,8 +110,8 @@ def sampling_choice(facts: PartFacts, *, crop: int, asked: str | None) -> Sampli
     Raises:
         SettingError: if there is no such rule.
     """
-    if asked not in (None, "uniform", "class_centred"):
-        raise SettingError(unknown("sampling.rule", str(asked), ("uniform", "class_centred")))
+    if asked not in (None, "uniform", *names("sampling")):
+        raise SettingError(unknown("sampling.rule", str(asked), ("uniform", *names("sampling"))))
     rare = [
         (label, entry) for label, entry in enumerate(facts.classes) if entry.pixels and entry.share < SELDOM
     ]
@@ -124,37 +122,14 @@ def sampling_choice(facts: PartFacts, *, crop: int, asked: str | None) -> Sampli
     rule = asked or ("class_centred" if missed else "uniform")
     if rule == "uniform":
         return SamplingChoice(rule="uniform", because=because, reference="measured in DESIGN.md")
-    labels = tuple(missed) or tuple(chances) or (facts.classes.index(rarest_class(facts)),)
+    remedy = find(rule)
+    usual: dict[str, Any] = {entry.name: entry.default for entry in remedy.settings}
+    if "labels" in usual:
+        usual["labels"] = tuple(missed) or tuple(chances) or (facts.classes.index(rarest_class(facts)),)
+    if "temperature" in usual:
+        usual["temperature"] = chosen_temperature([entry.share for entry in facts.classes])
     return SamplingChoice(
-        rule="class_centred",
-        share=0.33,
-        labels=labels,
-        because=because,
-        reference="Isensee 2021 (nnU-Net), 33 % foreground crops",
-    )
-
-
-def initialisation_choice(
-    facts: PartFacts, weights: WeightsChoice, *, overlapping: bool, asked: bool | None
-) -> InitialisationChoice:
-    """Start the last layer at the prior that the (weighted) loss sees."""
-    shares = np.array([entry.share for entry in facts.classes], np.float64)
-    weight = np.array(weights.values, np.float64)
-    seen = shares if overlapping else shares * weight
-    prior = seen if overlapping else seen / seen.sum()
-    listed = ", ".join(
-        f"{entry.name} {share:.2%}" for entry, share in zip(facts.classes, prior, strict=True) if share
-    )
-    weighted = "" if overlapping or weights.rule == "none" else " after weighting"
-    return InitialisationChoice(
-        prior_bias=True if asked is None else asked,
-        prior=tuple(float(value) for value in prior),
-        because=(
-            f"shares{weighted} are {listed}: starting there, cross-entropy begins at its floor for a "
-            f"constant map ({_floor(prior, weight, overlapping=overlapping):.3f} nats), and no step is spent "
-            "on learning the prior"
-        ),
-        reference="Lin 2017, arXiv:1708.02002, sec. 4.1",
+        rule=cast("SamplingRule", rule), **usual, because=because, reference=remedy.reference
     )
 
 
@@ -170,7 +145,9 @@ def rarest_class(facts: PartFacts) -> ClassFacts:
     return min(present, key=lambda entry: entry.pixels)
 
 
-def _weights(rule: str, facts: PartFacts, given: Sequence[float] | None) -> tuple[float, ...]:
+def _weights(
+    rule: str, facts: PartFacts, given: Sequence[float] | None, settings: Mapping[str, Any]
+) -> tuple[float, ...]:
     classes = facts.classes
     if rule == "given":
         usable = given is not None and all(math.isfinite(value) and value >= 0 for value in given)
@@ -188,11 +165,16 @@ def _weights(rule: str, facts: PartFacts, given: Sequence[float] | None) -> tupl
         message = f"weights.values is set, but weights.rule={rule} computes them: set weights.rule=given."
         raise SettingError(message)
     # Not by_rule: that gives an absent class 0, and "none" promises that nothing is weighted.
-    return (1.0,) * len(classes) if rule == "none" else class_weights.by_rule(rule, facts.counts)
+    return (1.0,) * len(classes) if rule == "none" else class_weights.by_rule(rule, facts.counts, **settings)
 
 
 def _weights_because(
-    facts: PartFacts, *, several: bool, seldom: Sequence[ClassFacts], takes_weights: bool
+    facts: PartFacts,
+    *,
+    several: bool,
+    seldom: Sequence[ClassFacts],
+    takes_weights: bool,
+    adjusted: Sequence[str],
 ) -> str:
     if not takes_weights:
         return "the loss has no term that takes class weights"
@@ -206,6 +188,10 @@ def _weights_because(
         rarest = rarest_class(facts)
         return f"no class is below {SELDOM:.0%}: the rarest, {rarest.name}, covers {rarest.share:.2%}"
     names = ", ".join(f"{entry.name} {entry.share:.2%}" for entry in seldom)
+    if adjusted:
+        return (
+            f"{' and '.join(adjusted)} corrects for rare classes already ({names}): weights would do so again"
+        )
     return f"{len(facts.classes)} classes compete for one answer, and unweighted these seldom win it: {names}"
 
 
@@ -236,11 +222,3 @@ def _sampling_because(facts: PartFacts, chances: Mapping[int, float], looked_at:
             "such classes"
         )
     return f"{crop} holds {name}, the class most often missed, with a chance of {chance:.0%}"
-
-
-def _floor(prior: NDArray[np.float64], weight: NDArray[np.float64], *, overlapping: bool) -> float:
-    """Return cross-entropy's value at the prior, nats per pixel, scaled as in network.losses.pixelwise."""
-    if not overlapping:
-        return priors.entropy(prior)
-    surprise = np.array([priors.entropy([share, 1 - share]) for share in prior])
-    return float((surprise * weight / weight.mean()).sum())

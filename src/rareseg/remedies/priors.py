@@ -65,50 +65,76 @@ def entropy(shares: Sequence[float] | NDArray[np.float64]) -> float:
     return float(-(share * np.log(share)).sum() + 0.0)
 
 
-def undo_sampling_shift(
-    logits: NDArray[np.floating], from_shares: Sequence[float], to_shares: Sequence[float]
+def shift(
+    shares: Sequence[float],
+    *,
+    overlapping: bool = False,
+    weights: Sequence[float] | None = None,
+    drawn: Sequence[float] | None = None,
+    adjustment: float = 0.0,
 ) -> NDArray[np.float64]:
-    r"""Move softmax logits from the class shares p a network was trained on to the shares q where it is used.
+    r"""Return what training by cross-entropy adds to each class's honest logit (n,), nats: take it off again in use.
 
-    .. math:: z'_c = z_c + \ln q_c - \ln p_c
+    Exclusive classes, whose softmax does not notice a number added to all (the most frequent class gets 0):
 
-    Bayes' rule for samples drawn by class (`from_shares` p) and met as they come (`to_shares` q).
-    `logits` (..., n); both shares hold n numbers above 0, and are first divided by their sums: a class never
-    drawn cannot be put back. Raises SettingError for other shares, or another last axis.
+    .. math:: s_c = \ln w_c + \ln\frac{q_c}{p_c} - \tau \ln p_c
 
-    Reference: Menon et al. 2020, arXiv:2007.07314, sec. 4 (logit adjustment; there with equal q).
+    Overlapping classes, each its own question (weights weigh both of its answers, and so shift nothing):
+
+    .. math:: s_c = \mathrm{logit}(q_c) - (1 + \tau) \mathrm{logit}(p_c)
+
+    For sampling this takes a class to look the same wherever it is drawn (label shift); crops around rare things
+    also show more of what stands beside them, so there it is an approximation, to be checked by measurement.
+
+    Args:
+        shares: p, share of each class where the network will be used, 0..1.
+        overlapping: A pixel may belong to several classes.
+        weights: w, class weights of the loss, >= 0; exclusive classes only.
+        drawn: q, share of each class among the pixels trained on, 0..1.
+        adjustment: tau by which the loss itself adds tau ln p to the logits (logit-adjusted; balanced softmax: 1).
+
+    A class that weighs nothing, is never drawn or never occurs cannot be put back: that term leaves it as it is.
+
+    Raises:
+        SettingError: if the lists differ in length or range, or weights are given for overlapping classes.
+
+    Reference: Elkan 2001 (IJCAI), theorem 2; Saerens et al. 2002, eq. 2.4; Menon et al. 2020, arXiv:2007.07314,
+    eq. 9 and 10; Ren et al. 2020, arXiv:2007.10740, eq. 4.
     """
-    before, after = checked_shares(from_shares), checked_shares(to_shares)
-    if before.shape != after.shape or not (before > 0).all() or not (after > 0).all():
+    given = checked_shares(shares)
+    prior = log_odds(given) if overlapping else log_prior(given)
+    found = -adjustment * prior
+    if drawn is not None:
+        met = _of_length(checked_shares(drawn), given, "drawn")
+        moved = (log_odds(met) if overlapping else log_prior(met)) - prior
+        found += np.where((met > 0) & (given > 0), moved, 0.0)
+    if weights is not None:
+        found += _log_weights(weights, given, overlapping=overlapping)
+    return found if overlapping else np.asarray(found - found[int(given.argmax())])
+
+
+def _log_weights(
+    weights: Sequence[float], shares: NDArray[np.float64], *, overlapping: bool
+) -> NDArray[np.float64]:
+    if overlapping:
         message = (
-            "from_shares and to_shares must hold the same number of classes and no share of 0; "
-            f"got {before.tolist()} and {after.tolist()}. Leave out classes that do not occur."
+            "weights shift nothing where classes overlap: both answers to a class weigh the same. Pass None."
         )
         raise SettingError(message)
-    if not logits.ndim or logits.shape[-1] != len(before):
+    held = _of_length(np.asarray(weights, np.float64), shares, "weights")
+    if not (np.isfinite(held) & (held >= 0)).all() or not held.any():
         message = (
-            f"logits must end in an axis of {len(before)} classes; "
-            f"got shape {logits.shape}. Move that axis last."
+            f"weights must be finite, not below 0 and not all 0; got {held.tolist()}. Use those of the plan."
         )
         raise SettingError(message)
-    shift = np.log(after / after.sum()) - np.log(before / before.sum())
-    return np.asarray(logits.astype(np.float64) + shift)
+    return np.asarray(np.log(np.where(held > 0, held, 1.0)))
 
 
-def undo_sampling_shift_of_odds(
-    logits: NDArray[np.floating], from_share: float, to_share: float
-) -> NDArray[np.float64]:
-    r"""Move sigmoid logits of one class from its share p in training to its share q in use.
-
-    .. math:: z' = z + \ln\frac{q}{1 - q} - \ln\frac{p}{1 - p}
-
-    `logits` of any shape; both shares lie between 0 and 1, neither included. Raises SettingError for others.
-
-    Reference: as `undo_sampling_shift`, for two classes.
-    """
-    for name, share in (("from_share", from_share), ("to_share", to_share)):
-        if not 0 < share < 1:
-            message = f"{name} must lie between 0 and 1, without either; got {share}. Count the class again."
-            raise SettingError(message)
-    shift = np.log(to_share / (1 - to_share)) - np.log(from_share / (1 - from_share))
-    return np.asarray(logits.astype(np.float64) + shift)
+def _of_length(values: NDArray[np.float64], shares: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    if values.shape != shares.shape:
+        message = (
+            f"{name} must hold {len(shares)} numbers, one per class as shares does; got {values.tolist()}. "
+            "Count both over the same classes."
+        )
+        raise SettingError(message)
+    return values

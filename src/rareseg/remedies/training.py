@@ -24,7 +24,7 @@ from rareseg.records.plan import (
     WatchChoice,
 )
 
-_CROP = 256
+_CROP, _LEAST_CROP = 256, 32
 _BATCH = 8
 _WINDOW = 512
 _MINUTES = 10.0
@@ -107,9 +107,26 @@ def crop_choice(pairs: Sequence[Pair]) -> CropChoice:
     """Choose the side of the training crops."""
     sides = sorted(min(pair.height, pair.width) for pair in pairs)
     median = sides[len(sides) // 2]
-    size = max(32, min(_CROP, median // 32 * 32))
+    size = max(_LEAST_CROP, min(_CROP, median // 32 * 32))
     because = f"half of the images have a shorter side of at least {median} px"
     return CropChoice(size=size, because=because, reference="measured in DESIGN.md")
+
+
+def check_crop(size: int, pairs: Sequence[Pair]) -> None:
+    """Refuse crops that no photo can fill: they would be mirrored at its edge, and void there.
+
+    Photos below 32 px are trained on in crops of 32 px all the same: the network halves them several times.
+
+    Raises:
+        SettingError: naming the largest size that fits.
+    """
+    largest = max((min(pair.height, pair.width) for pair in pairs), default=size)
+    if size > max(_LEAST_CROP, largest):
+        message = (
+            f"crop.size={size} px is larger than every photo of the training part: the largest crop that fits into "
+            f"one is {largest} px. Set crop.size={largest} or less (--set crop.size={largest})."
+        )
+        raise SettingError(message)
 
 
 def batch_choice(machine: Machine) -> BatchChoice:

@@ -1,13 +1,17 @@
 """The Plan as a table: each setting, its value, why, after whom, and who set it."""
 
+from collections.abc import Iterator, Sequence
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from rareseg.records.plan import Choice, Plan
+from rareseg.records.plan import Choice, Plan, WeightsChoice
 from rareseg.report.layout import remark, table
 
 _REASONS = ("because", "reference", "set_by")
+_INDICES = ("labels", "classes")
+"""Settings that hold class indices."""
 _UNITS = {
     ("crop", "size"): " px",
     ("batch", "size"): " crops",
@@ -45,22 +49,40 @@ def _settings(plan: Plan, name: str) -> Text:
         value = getattr(choice, field)
         if field in _REASONS or value is None:
             continue
-        if isinstance(value, tuple) and len(set(value)) > 1:
-            lines.append(Text(field, style="dim"))
-            lines += [
-                Text(f"  {label} {_spell(held)}") for label, held in zip(plan.classes, value, strict=True)
-            ]
-        else:
-            spelled = f"{_spell(value)}{_UNITS.get((name, field), '')}"
-            lines.append(Text.assemble((f"{field} ", "dim"), spelled))
+        for key, held in value.items() if isinstance(value, dict) else [(field, value)]:
+            lines += _lines(plan.classes, key, held, _UNITS.get((name, field), ""))
+    if isinstance(choice, WeightsChoice) and any(choice.values):
+        lines += _ratio(choice.values)
     return Text("\n").join(lines)
+
+
+def _lines(classes: Sequence[str], field: str, value: object, unit: str) -> Iterator[Text]:
+    """Spell one setting: in one line, or in one for each class where these differ."""
+    if isinstance(value, tuple) and field.rpartition(".")[2] in _INDICES:
+        yield Text.assemble((f"{field} ", "dim"), ", ".join(classes[int(label)] for label in value))
+    elif isinstance(value, tuple) and len(value) == len(classes) and len(set(value)) > 1:
+        yield Text(field, style="dim")
+        yield from (Text(f"  {label} {_spell(held)}") for label, held in zip(classes, value, strict=True))
+    elif isinstance(value, tuple) and len(value) != len(classes):
+        yield Text.assemble((f"{field} ", "dim"), ", ".join(map(_spell, value)))
+    else:
+        yield Text.assemble((f"{field} ", "dim"), f"{_spell(value)}{unit}")
+
+
+def _ratio(weights: Sequence[float]) -> Iterator[Text]:
+    """How much more the heaviest class counts than the lightest: the number by which rules compare."""
+    used = [weight for weight in weights if weight > 0]
+    if max(used) > min(used):
+        yield Text.assemble(("ratio ", "dim"), f"{max(used) / min(used):#.3g} : 1")
+    if len(used) < len(weights):
+        yield Text(f"{len(weights) - len(used)} weigh 0: never learned", style="dim")
 
 
 def _spell(value: object) -> str:
     if isinstance(value, tuple):
         return f"{_spell(value[0])} for each class" if value else "none"
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -15,6 +15,7 @@ from rareseg.report.layout import (
     section,
     spell_count,
     spell_score,
+    spell_share,
     spell_short,
     table,
 )
@@ -22,7 +23,7 @@ from rareseg.report.layout import (
 
 def score_tables(report: Report, width: int) -> list[RenderableType]:
     """Return the report's sections, drawn for `width` columns."""
-    sections = [_title(report), _classes(report, width), _macro(report)]
+    sections = [_title(report), _classes(report, width), _macro(report), _probabilities(report)]
     if report.notes:
         sections.append(bullets("Worth knowing", report.notes))
     return sections
@@ -73,6 +74,35 @@ def _row(report: Report, name: str, scores: ClassScores) -> list[str | Text]:
         Text(spell_score(chance), style="dim"),
         spell_score(scores.threshold),
     ]
+
+
+def _probabilities(report: Report) -> RenderableType:
+    """Whether 0.3 means 30 %: what the map expects of each class against what there is."""
+    headings = [
+        ("class", "left"),
+        ("there is %", "right"),
+        ("expected %", "right"),
+        ("expected/there", "right"),
+    ]
+    headings += [("calibration error", "right")]
+    rows: list[tuple[str | Text, ...]] = []
+    for name, scores in report.classes.items():
+        share = scores.pixels / report.counted_pixels if report.counted_pixels else None
+        expected = scores.expected_share
+        times = None if expected is None or not share else expected / share
+        rows.append(
+            (
+                class_name(name, share),
+                spell_share(share),
+                spell_share(expected),
+                ABSENT if times is None else f"{times:.2f}",
+                ABSENT if scores.calibration_error is None else f"{scores.calibration_error:.4f}",
+            )
+        )
+    told = remark(
+        "expected: mean probability over all counted pixels; error: |frequency - probability| in 15 bins"
+    )
+    return section("Probabilities", table(headings, rows), told)
 
 
 def _against(score: float | None, floor: float | None) -> Text:

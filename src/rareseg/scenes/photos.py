@@ -17,7 +17,7 @@ from rareseg.scenes.roads import Road, lay_roads, road_coverage
 from rareseg.scenes.scene import Mask, Picture, Scene, Sun
 
 ROAD_CLASSES = ("background", "road")
-SHARES = (0.001, 0.2)
+SHARES = (0.0002, 0.2)
 """Smallest and largest share of road that may be asked for."""
 SMALLEST_SIZE = 64
 
@@ -32,7 +32,7 @@ def road_scene(seed: int, *, size: int = 512, road_share: float = 0.04) -> Scene
     drive on them; roofs, yards, drives, car parks and grey fields have the colours of roads and are
     background.
 
-    `road_share` (0.001..0.2) is the share of road pixels over many scenes. One scene holds half to one and
+    `road_share` (0.0002..0.2) is the share of road pixels over many scenes. One scene holds half to one and
     a half times as much, in turns over consecutive seeds, so that already a few dozen come to the share
     asked for; where that would leave less than a visible piece of road, some scenes hold one and the
     others none.

@@ -17,10 +17,12 @@ from rareseg.imagery.sets.datasets import discover
 from rareseg.imagery.sets.layouts import recognise
 from rareseg.imagery.tiles import Window, blocks
 from rareseg.measures.facts import attention, part_facts
+from rareseg.measures.places import BlockCounts, ImageTally, block_counts
 from rareseg.measures.tally import add, empty, one_image, tally
 from rareseg.progress import Progress, Silent, Task
 from rareseg.records.audit import Audit, Counts
 from rareseg.records.dataset import PARTS, Dataset, Pair
+from rareseg.records.places import ImagePlaces, Places, indexed
 
 WINDOW = 4096
 """Side of the windows that are counted at a time, px."""
@@ -29,10 +31,11 @@ _THREADS = 4
 
 
 class Audited(NamedTuple):
-    """An audit, and the folder that the paths in its dataset are relative to."""
+    """An audit, the folder that the paths in its dataset are relative to, and where its classes lie."""
 
     root: Path
     audit: Audit
+    places: Places
 
 
 def audit_data(data: Path, *, progress: Progress | None = None, window: int = WINDOW) -> Audited:
@@ -50,14 +53,14 @@ def audit_data(data: Path, *, progress: Progress | None = None, window: int = WI
     """
     shown = progress or Silent()
     root, dataset = discover(data, shown)
-    counts = _count(root, dataset, window, shown)
+    counts, places = _count(root, dataset, window, shown)
     names, overlapping = dataset.classes, dataset.overlapping
     zero = empty(len(names), dataset.bands)
     by_part = {part: reduce(add, found, zero) for part in PARTS if (found := _of(part, dataset, counts))}
     total = part_facts("all", reduce(add, by_part.values(), zero), names, overlapping)
     parts = tuple(part_facts(part, found, names, overlapping) for part, found in by_part.items())
     notes = (*attention(dataset, total, parts), *_window_note(dataset, window))
-    return Audited(root, Audit(dataset=dataset, total=total, parts=parts, notes=notes))
+    return Audited(root, Audit(dataset=dataset, total=total, parts=parts, notes=notes), places)
 
 
 def root_of(data: Path) -> Path:
@@ -74,9 +77,13 @@ def _of(part: str, dataset: Dataset, counts: list[Counts]) -> list[Counts]:
     return [found for pair, found in zip(dataset.pairs, counts, strict=True) if pair.part == part]
 
 
-def _count(root: Path, dataset: Dataset, window: int, progress: Progress) -> list[Counts]:
-    """Return the counts of each pair, in their order."""
+def _count(
+    root: Path, dataset: Dataset, window: int, progress: Progress
+) -> tuple[list[Counts], dict[str, ImagePlaces]]:
+    """Return the counts of each pair, in their order, and where the classes of those to train on lie."""
     counts: list[Counts] = []
+    places: dict[str, ImagePlaces] = {}
+    kept = {pair.image for pair in indexed(dataset)}
     problems: list[Problem] = []
     threads = min(_THREADS, os.cpu_count() or 1)
     with (
@@ -87,7 +94,10 @@ def _count(root: Path, dataset: Dataset, window: int, progress: Progress) -> lis
             queued = [_queue(pool, root, dataset, pair, window) for pair in dataset.pairs]
             for pair, futures in zip(dataset.pairs, queued, strict=True):
                 try:
-                    counts.append(_gather(futures, dataset, task))
+                    found, tallied = _gather(futures, dataset, pair, task)
+                    counts.append(found)
+                    if pair.image in kept:
+                        places[pair.image] = tallied.places()
                 except DataError as error:
                     problems.extend(error.problems or [Problem(pair.mask, str(error))])
         except BaseException:
@@ -96,39 +106,51 @@ def _count(root: Path, dataset: Dataset, window: int, progress: Progress) -> lis
     if problems:
         message = f"{len(problems)} of {len(dataset.pairs)} pairs cannot be counted. Mend or remove them:"
         raise DataError(message, problems)
-    return counts
+    return counts, places
+
+
+_Counted = tuple[Counts, BlockCounts]
 
 
 def _queue(
     pool: ThreadPoolExecutor, root: Path, dataset: Dataset, pair: Pair, window: int
-) -> list[Future[Counts]]:
+) -> list[Future[_Counted]]:
     windows = blocks(pair.height, pair.width, window)
     return [pool.submit(_count_window, root, dataset, pair, part) for part in windows]
 
 
-def _count_window(root: Path, dataset: Dataset, pair: Pair, window: Window) -> Counts:
+def _count_window(root: Path, dataset: Dataset, pair: Pair, window: Window) -> _Counted:
     # A whole image needs no margin around it for the no-data rule.
     whole = (window.height, window.width) == (pair.height, pair.width)
     sample = read_sample(root, dataset, pair, None if whole else window)
-    return tally(
+    classes, overlapping = len(dataset.classes), dataset.overlapping
+    counts = tally(
         sample.labels,
         sample.has_photo,
         sample.photo,
-        classes=len(dataset.classes),
-        overlapping=dataset.overlapping,
+        classes=classes,
+        overlapping=overlapping,
         rows=(window.row, pair.height),
+    )
+    return counts, block_counts(
+        sample.counted, classes=classes, overlapping=overlapping, row=window.row, col=window.col
     )
 
 
-def _gather(futures: list[Future[Counts]], dataset: Dataset, task: Task) -> Counts:
+def _gather(
+    futures: list[Future[_Counted]], dataset: Dataset, pair: Pair, task: Task
+) -> tuple[Counts, ImageTally]:
     """Add up the windows of one image."""
+    tallied = ImageTally(pair.height, pair.width, len(dataset.classes))
 
     def finished() -> Iterator[Counts]:
         for future in futures:
-            yield future.result()
+            counts, placed = future.result()
+            tallied.add(placed)
+            yield counts
             task.advance(1 / len(futures))
 
-    return one_image(reduce(add, finished(), empty(len(dataset.classes), dataset.bands)))
+    return one_image(reduce(add, finished(), empty(len(dataset.classes), dataset.bands))), tallied
 
 
 def _window_note(dataset: Dataset, window: int) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from rareseg.imagery.samples import read_photo, read_sample
 from rareseg.imagery.sets.datasets import discover
 from rareseg.imagery.tiles import Window
 from rareseg.measures.baseline import constant_predictor
+from rareseg.measures.calibration import calibration_error, expected_share
 from rareseg.measures.confusion import mean_of_present
 from rareseg.network.trained import TrainedRun, load_run
 from rareseg.network.validation import RELAXED_PX, Counted, Scorer, summed
@@ -112,7 +113,11 @@ def _counts(
     trained: TrainedRun, root: Path, dataset: Dataset, pairs: list[Pair], task: Task
 ) -> Iterator[Counted]:
     scorer = Scorer(
-        len(dataset.classes), dataset.overlapping, trained.plan.inference.decision, trained.run.thresholds
+        len(dataset.classes),
+        dataset.overlapping,
+        trained.plan.inference.decision,
+        trained.run.thresholds,
+        trained.run.decision_weights,
     )
     mapper = trained.mapper()
     for pair in pairs:
@@ -194,4 +199,6 @@ def _class_scores(trained: TrainedRun, counted: Counted, label: int) -> ClassSco
         threshold=trained.run.thresholds[label],
         pixels=confusion.pixels[label],
         relaxed_f1=counted.relaxed[label].f1,
+        calibration_error=calibration_error(counted.curve)[label],
+        expected_share=expected_share(counted.curve)[label],
     )

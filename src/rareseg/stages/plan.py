@@ -1,6 +1,7 @@
 """Decide: from the Audit's facts and the machine to a Plan. Reads no pixel and trains nothing."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -18,15 +19,15 @@ from rareseg.records.plan import (
     Plan,
     WeightsChoice,
 )
-from rareseg.remedies import consistency, imbalance, training
+from rareseg.remedies import consistency, imbalance, initialisation, loss_sums, training
 
 C = TypeVar("C", bound=Choice)
 
 _SECTIONS: dict[str, type[Choice]] = {
     name: kind for name, kind in settable(Plan).items() if isinstance(kind, type) and issubclass(kind, Choice)
 }
-_FIXED = Choice.__struct_fields__
-"""Fields that the plan writes itself."""
+_FIXED = (*Choice.__struct_fields__, "settings")
+"""Fields that the plan writes itself; settings of a loss are set as loss.TERM.SETTING."""
 _DECIDED_FIRST = ("model.name", "loss.name", "weights.rule", "optimizer.name", "sampling.rule")
 """Settings that other settings follow from: a model brings its own optimizer, a loss its own gamma."""
 
@@ -73,7 +74,8 @@ def amended(
     """
     wishes = _known(settings)
     rule = wishes.get("weights.rule", plan.weights.rule)
-    if rule not in ("none", "given") and wishes.keys() & {"weights.rule", "weights.values"}:
+    computed = {key for key in wishes if key.startswith("weights.")} - {"weights.deferred"}
+    if rule not in ("none", "given") and computed:
         message = (
             f"weights.rule={rule} computes weights.values from the audit, and here a plan is given: make a "
             "new plan with that setting, or set weights.rule=given and weights.values."
@@ -101,21 +103,23 @@ def _by_rules(
     """Decide every section in the order in which they follow from each other."""
     dataset = audit.dataset
     model = training.model_choice(dataset.bands, wishes.get("model.name"))
-    loss = imbalance.loss_choice(facts, wishes.get("loss.name"))
+    loss = imbalance.loss_choice(facts, wishes.get("loss.name"), _loss_settings(wishes))
     weights = _weights(facts, loss, wishes, overlapping=dataset.overlapping)
     train = [pair for pair in dataset.pairs if pair.part == "train"]
     crop = _as_wished(training.crop_choice(train), "crop", wishes)
+    training.check_crop(crop.size, train)
     augmentation = _as_wished(training.augmentation_choice(facts), "augmentation", wishes)
     return Plan(
         audit_digest=digest(audit),
         classes=dataset.classes,
         overlapping=dataset.overlapping,
+        shares=tuple(entry.share for entry in facts.classes),
         seed=0,
         model=model,
         loss=loss,
         weights=weights,
         sampling=imbalance.sampling_choice(facts, crop=crop.size, asked=wishes.get("sampling.rule")),
-        initialisation=_initialisation(facts, weights, wishes, overlapping=dataset.overlapping),
+        initialisation=_initialisation(facts, loss, weights, wishes, overlapping=dataset.overlapping),
         optimizer=training.optimizer_choice(model, wishes.get("optimizer.name")),
         crop=crop,
         batch=training.batch_choice(machine),
@@ -133,21 +137,33 @@ def _weights(
     facts: PartFacts, loss: LossChoice, wishes: Mapping[str, str], *, overlapping: bool
 ) -> WeightsChoice:
     blank = WeightsChoice(rule="given", values=(), because="", reference="")
-    given = {name: text for name, text in _own("weights", wishes).items() if name == "values"}
+    given = {name: text for name, text in _own("weights", wishes).items() if name != "rule"}
     return imbalance.weights_choice(
         facts,
         overlapping=overlapping,
         loss=loss,
         asked=wishes.get("weights.rule"),
-        given=override(blank, given, section="weights").values if given else None,
+        wished=override(blank, given, section="weights") if given else None,
     )
 
 
 def _initialisation(
-    facts: PartFacts, weights: WeightsChoice, wishes: Mapping[str, str], *, overlapping: bool
+    facts: PartFacts,
+    loss: LossChoice,
+    weights: WeightsChoice,
+    wishes: Mapping[str, str],
+    *,
+    overlapping: bool,
 ) -> InitialisationChoice:
-    decided = imbalance.initialisation_choice(facts, weights, overlapping=overlapping, asked=None)
+    decided = initialisation.initialisation_choice(
+        facts, weights, loss=loss, overlapping=overlapping, asked=None
+    )
     return _as_wished(decided, "initialisation", wishes)
+
+
+def _loss_settings(wishes: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of the loss's terms, "term.setting" -> text."""
+    return {field: text for field, text in _own("loss", wishes).items() if "." in field}
 
 
 def _budget(wishes: Mapping[str, str], minutes: float | None, steps: int | None) -> BudgetChoice | None:
@@ -189,10 +205,23 @@ def _known(settings: Mapping[str, str] | None) -> dict[str, str]:
         if field in _FIXED:
             message = f"{key} is written by the plan itself and cannot be set."
             raise SettingError(message)
+        if section == "loss" and "." in field:
+            continue  # a setting of one term: known once the terms are
         names = settable(_SECTIONS[section], fixed=_FIXED)
         if field not in names:
-            raise SettingError(unknown("setting", field, names, prefix=f"{section}."))
+            raise SettingError(_unknown_field(section, field, names, wishes))
     return wishes
+
+
+def _unknown_field(section: str, field: str, names: Iterable[str], wishes: Mapping[str, str]) -> str:
+    """Return the sentence for a field that no section has; of a loss's setting, by which name it can be set."""
+    owners = loss_sums.owners(field) if section == "loss" else ()
+    if not owners:
+        return unknown("setting", field, names, prefix=f"{section}.")
+    named = re.findall(r"\w+", wishes.get("loss.name", ""))
+    meant = [owner for owner in owners if owner.partition(".")[0] in named] or owners
+    offers = " or ".join(f"loss.{owner}" for owner in meant)
+    return f"Unknown setting 'loss.{field}': a setting of a loss names its term too. Did you mean {offers}?"
 
 
 def _own(section: str, wishes: Mapping[str, str]) -> dict[str, str]:
@@ -202,7 +231,8 @@ def _own(section: str, wishes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _as_wished(choice: C, section: str, wishes: Mapping[str, str]) -> C:
-    return override(choice, _own(section, wishes), section=section, fixed=_FIXED)
+    own = {field: text for field, text in _own(section, wishes).items() if "." not in field}
+    return override(choice, own, section=section, fixed=_FIXED)
 
 
 def _with_wishes(plan: Plan, wishes: Mapping[str, str], followed: Sequence[str] = ()) -> Plan:
@@ -219,6 +249,16 @@ def _with_wishes(plan: Plan, wishes: Mapping[str, str], followed: Sequence[str] 
             else f"set by user; the rule's reason was: {before.because}"
         )
         changed = _as_wished(before, section, left)
+        if isinstance(changed, LossChoice):
+            changed = _with_loss_settings(changed, _loss_settings(wishes))
         changed = msgspec.structs.replace(changed, set_by="user", because=because)
         plan = msgspec.structs.replace(plan, **{section: changed})
     return plan
+
+
+def _with_loss_settings(loss: LossChoice, given: Mapping[str, str]) -> LossChoice:
+    """Return `loss` with every setting of its terms: as given, else as it stood, else at its usual value."""
+    usual = loss_sums.settings(loss.name)
+    kept = {key: value for key, value in loss.settings.items() if key in usual}
+    asked = {key: value for key, value in loss_sums.settings(loss.name, given).items() if key in given}
+    return msgspec.structs.replace(loss, settings={**usual, **kept, **asked})

@@ -75,6 +75,7 @@ def _map_photo(
                 run.thresholds,
                 decision=plan.inference.decision,
                 overlapping=plan.overlapping,
+                weights=run.decision_weights,
             )
             labels = np.where(block.has_photo, given, np.uint8(VOID))
             photo, _ = read(block.window)

@@ -7,21 +7,27 @@ import numpy as np
 from rareseg.errors import OutputExistsError, SettingError, StaleRecordError, TrainingError
 from rareseg.imagery.sets.contents import changed_files
 from rareseg.measures.collapse import collapsed, verdict
+from rareseg.measures.drawn import sampled
 from rareseg.network import hardware
+from rareseg.network.calibrating import HeldOut, calibrate, sample_for
 from rareseg.network.checkpoint import BEST, LAST, STATE, load_tensors, load_weights
 from rareseg.network.crops import CropStore
 from rareseg.network.logs import TrainingLog
 from rareseg.network.loop import fit
-from rareseg.network.session import Session, choose_thresholds, mapper_for, prepare, versions
+from rareseg.network.session import Session, mapper_for, prepare, versions
 from rareseg.network.trained import AUDIT, PLAN, RUN
 from rareseg.network.validation import Counted, Scorer, score_store
 from rareseg.progress import Progress, Silent
 from rareseg.records import codec
 from rareseg.records.audit import Audit, PartFacts
 from rareseg.records.dataset import PartName
+from rareseg.records.places import Places, places_file, write_places
 from rareseg.records.plan import Plan
-from rareseg.records.run import Outcome, PhotoStatistics, Run
+from rareseg.records.run import CollapseCheck, Outcome, PhotoStatistics, Run
+from rareseg.remedies.training import check_crop
 from rareseg.remedies.weights import by_rule
+
+_PARTS: tuple[PartName, PartName] = ("train", "val")
 
 
 def train_plan(
@@ -30,11 +36,24 @@ def train_plan(
     plan: Plan,
     folder: Path,
     *,
+    places: Places | None = None,
+    just_audited: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Train `plan` on the images below `root` and leave a run in `folder`.
+
+    Args:
+        root: the folder that the audit's paths are relative to.
+        audit: the facts of the data.
+        plan: what to do.
+        folder: where the run goes.
+        places: where classes lie, as `audit` counted it; None counts it anew from the masks.
+        just_audited: True if `audit` was made from these files a moment ago; False compares every file with it.
+        resume: go on with the training in `folder`.
+        overwrite: replace the run in `folder`.
+        progress: whom to tell how far it is.
 
     Raises:
         OutputExistsError: if `folder` holds anything already, and neither `resume` nor `overwrite` is set.
@@ -45,18 +64,22 @@ def train_plan(
     """
     progress = progress or Silent()
     _check_plan(plan, audit)
-    _check_files(root, audit)
+    if not just_audited:
+        _check_files(root, audit)
     refuse_used(folder, resume=resume, overwrite=overwrite)
     facts = _part(audit, "train")
     statistics = PhotoStatistics(mean=facts.band_mean, std=facts.band_std)
-    training = _store(root, audit, "train", statistics, progress)
-    held_out = _store(root, audit, "val", statistics, progress)
+    check_crop(plan.crop.size, [pair for pair in audit.dataset.pairs if pair.part == "train"])
+    training, held_out = (
+        _store(root, audit, part, fill=statistics.mean, places=places, progress=progress) for part in _PARTS
+    )
     fabric = hardware.fabric(plan.precision)
     session = prepare(plan, training, held_out, statistics, fabric=fabric, folder=folder, resume=resume)
     # Only now is it certain that this plan can be trained, and that --resume goes on with what lies here.
     if not resume:
         _remove_run(folder)
     codec.write(folder / AUDIT, audit, overwrite=True)
+    write_places(places_file(folder / AUDIT), training.places() | held_out.places(), audit, overwrite=True)
     codec.write(folder / PLAN, plan, overwrite=True)
     step = session.trainee.state.step
     with TrainingLog(folder, plan.classes, resume=resume, step=step) as log:
@@ -97,10 +120,18 @@ def _check_files(root: Path, audit: Audit) -> None:
 
 def _check_weights(plan: Plan, audit: Audit) -> None:
     """Refuse class weights that are not those of their rule, as after an edit by hand."""
-    rule, facts = plan.weights.rule, _part(audit, "train")
+    chosen, facts = plan.weights, _part(audit, "train")
+    rule = chosen.rule
     if rule == "given":
         return
-    expected = by_rule(rule, facts.counts)
+    expected = by_rule(
+        rule,
+        facts.counts,
+        constant=chosen.constant,
+        beta=chosen.beta,
+        counted=chosen.counted,
+        cap=chosen.cap,
+    )
     if not np.allclose(plan.weights.values, expected, rtol=1e-6):
         message = (
             f"weights.values {plan.weights.values} are not those of weights.rule={rule} "
@@ -139,7 +170,8 @@ def refuse_used(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 def _remove_run(folder: Path) -> None:
     """Remove what a run wrote, and nothing else that may lie in the folder."""
-    for name in (BEST, LAST, STATE, AUDIT, PLAN, RUN, "report.json", "log.csv"):
+    names = (BEST, LAST, STATE, AUDIT, places_file(Path(AUDIT)).name, PLAN, RUN, "report.json", "log.csv")
+    for name in names:
         (folder / name).unlink(missing_ok=True)
     for path in folder.glob("tensorboard/events.out.tfevents.*"):
         path.unlink()
@@ -154,7 +186,13 @@ def _part(audit: Audit, name: PartName) -> PartFacts:
 
 
 def _store(
-    root: Path, audit: Audit, name: PartName, statistics: PhotoStatistics, progress: Progress
+    root: Path,
+    audit: Audit,
+    name: PartName,
+    *,
+    fill: tuple[float, ...],
+    places: Places | None,
+    progress: Progress,
 ) -> CropStore:
     _part(audit, name)
     pairs = [pair for pair in audit.dataset.pairs if pair.part == name]
@@ -162,8 +200,9 @@ def _store(
         root,
         audit.dataset,
         pairs,
-        fill=statistics.mean,
+        fill=fill,
         memory_bytes=hardware.describe().memory_bytes // 3,
+        places=places,
         progress=progress,
     )
 
@@ -176,15 +215,10 @@ def _conclude(
     path = session.course.folder / BEST
     load_weights(model, load_tensors(path), str(path))
     check = session.course.watch.look(model, state.step)
-    counted, images = _count_held_out(session, held_out, progress)
-    cut_short = images < len(held_out)
-    if outcome == "finished" and cut_short:
-        outcome = "interrupted"
-    if outcome == "finished" and collapsed(check):
-        outcome = "collapsed"
-    reason = verdict(check).reason if outcome == "collapsed" else _reason(session, outcome)
-    if cut_short:
-        reason += f" Thresholds were chosen on {images} of {len(held_out)} validation images only."
+    found, images = _count_held_out(session, held_out, progress)
+    seen = sampled(state.drawn, plan)
+    chosen = calibrate(plan, found, drawn=None if seen is None else seen.realised_shares, part="val")
+    outcome, reason = _ending(session, outcome, check, images=images, of=len(held_out))
     weights = list(model.parameters())
     return Run(
         audit_digest=codec.digest(audit),
@@ -198,30 +232,49 @@ def _conclude(
         parameters=sum(weight.numel() for weight in weights),
         trainable_parameters=sum(weight.numel() for weight in weights if weight.requires_grad),
         photo=session.statistics,
-        thresholds=choose_thresholds(counted, plan) if counted else (None,) * len(plan.classes),
+        thresholds=chosen.thresholds,
         thresholds_from="val",
+        calibration=chosen.calibration,
+        decision_weights=chosen.decision_weights,
         validations=state.validations,
         checks=(*state.checks, check),
+        sampled=seen,
         versions=versions(),
     )
 
 
-def _count_held_out(session: Session, held_out: CropStore, progress: Progress) -> tuple[Counted | None, int]:
+def _count_held_out(session: Session, held_out: CropStore, progress: Progress) -> tuple[HeldOut, int]:
     """Count the held-out images; Ctrl-C keeps the counts so far. Returns also how many images were counted."""
     plan = session.course.plan
     scorer = Scorer(len(plan.classes), plan.overlapping, plan.inference.decision, None)
     mapper = mapper_for(session.trainee.model, plan, session.statistics)
+    sample = sample_for(plan, sum(pair.height * pair.width for pair in held_out.pairs))
     total: Counted | None = None
     images = 0
     with progress.task("choosing thresholds", len(held_out)) as task:
         try:
-            for counted in score_store(mapper, held_out, scorer):
+            for counted in score_store(mapper, held_out, scorer, sample):
                 total = counted if total is None else total + counted
                 images += 1
                 task.advance()
         except KeyboardInterrupt:
             progress.say("Stopped while choosing thresholds: keeping what was trained.")
-    return total, images
+    return HeldOut(total, sample), images
+
+
+def _ending(
+    session: Session, outcome: Outcome, check: CollapseCheck, *, images: int, of: int
+) -> tuple[Outcome, str]:
+    """Return how the training ended and why, given the last check and how many images were scored after it."""
+    cut_short = images < of
+    if outcome == "finished" and cut_short:
+        outcome = "interrupted"
+    if outcome == "finished" and collapsed(check):
+        outcome = "collapsed"
+    reason = verdict(check).reason if outcome == "collapsed" else _reason(session, outcome)
+    if cut_short:
+        reason += f" Thresholds were chosen on {images} of {of} validation images only."
+    return outcome, reason
 
 
 def _reason(session: Session, outcome: Outcome) -> str:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from rareseg.errors import SettingError
-from rareseg.network.losses import cross_entropy, focal
+from rareseg.network.losses.pixelwise import cross_entropy, focal
 
 
 def example(classes=2):
@@ -111,3 +111,53 @@ def test_large_batches_lose_no_digits():
     logits = torch.zeros((4, 2, 512, 512))
     labels = torch.zeros((4, 512, 512), dtype=torch.int64)
     assert cross_entropy(logits, labels).item() == pytest.approx(math.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, (0.5, 1.0, 3.0)])
+def test_smoothing_is_that_of_pytorch(weights):
+    logits, labels = example(3)
+    labels[:, :2] = 255
+    table = None if weights is None else torch.tensor(weights)
+    expected = F.cross_entropy(logits, labels, table, ignore_index=255, label_smoothing=0.2)
+    torch.testing.assert_close(cross_entropy(logits, labels, smoothing=0.2, weights=weights), expected)
+
+
+def test_smoothing_of_one_channel_is_that_of_its_two_answers():
+    logits, labels = example(2)
+    difference = logits[:, 1:] - logits[:, :1]
+    torch.testing.assert_close(
+        cross_entropy(difference, labels, smoothing=0.2), cross_entropy(logits, labels, smoothing=0.2)
+    )
+
+
+def test_alpha_multiplies_and_is_not_normalised():
+    logits, labels = example(3)
+    apart = [focal(logits, labels.where(labels == k, 255)) * (labels == k).sum() for k in range(3)]
+    expected = (0.25 * apart[0] + 0.5 * apart[1] + apart[2]) / labels.numel()
+    torch.testing.assert_close(focal(logits, labels, alpha=(0.25, 0.5, 1.0)), expected)
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_alpha_of_a_quarter_weighs_the_class_less_than_the_rest(classes):
+    # Sigmoid: the class alone. Two exclusive classes: the same as (0.75, 0.25).
+    labels = torch.tensor([[[0, 1]]])
+    logits = torch.zeros((1, classes, 1, 2), requires_grad=True)
+    value = focal(logits, labels, alpha=(0.25,) if classes == 1 else (0.75, 0.25))
+    (slope,) = torch.autograd.grad(value, logits)
+    rest, rare = slope[0, -1, 0].abs()
+    assert rare.item() == pytest.approx(rest.item() / 3)
+
+
+@pytest.mark.parametrize("alpha", [(0.5,), (0.5, 1.1), (-0.1, 0.5), (0.5, math.nan)])
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_unusable_alpha_is_refused(alpha, overlapping):
+    with pytest.raises(SettingError, match="alpha to be one number in 0..1 for each of 2 classes, or none"):
+        focal(*example(), alpha=alpha, overlapping=overlapping)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan])
+def test_unusable_smoothing_is_refused(smoothing):
+    with pytest.raises(
+        SettingError, match=f"smoothing to be a finite number >= 0 and < 1; received {smoothing}"
+    ):
+        cross_entropy(*example(), smoothing=smoothing)

@@ -1,0 +1,148 @@
+"""One pass over the logits for everything that a sum of losses needs, and one back for its gradient.
+
+The softmax or sigmoid is computed once for all terms. What is kept for the way back is one slope per question:
+(batch, pixels) for exclusive classes, and for yes-or-no questions the gradient itself as far as it is known.
+Chances are computed again there, which costs no more than to write and read them. So the gradient is the only
+array of the logits' size. A graph that is gone back through twice measures anew the second time.
+"""
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from rareseg.network.losses import pair_pass, sigmoid_pass, softmax_pass
+from rareseg.network.losses.block import Slopes, Term, Wants, cut, places
+from rareseg.network.losses.targets import Labels, in_full_precision
+
+
+class Measured(NamedTuple):
+    """What the logits of a batch come to; both are differentiable by them."""
+
+    value: Tensor
+    """Sum of the pixelwise terms over counted pixels, a scalar in `Labels.wide`."""
+    sums: Tensor
+    """(4 if squared, else 3, or 0, batch, classes) in `Labels.wide`: sums over counted pixels of p where the
+    label is the class, of p, of 1 where the label is the class, and of p squared."""
+
+
+def measure(logits: Tensor, labels: Labels, terms: Sequence[Term], *, sums: bool, squared: bool) -> Measured:
+    """Return the sum of pixelwise terms and the sums of p by class.
+
+    Args:
+        logits: (batch, classes, rows, cols), any float.
+        labels: The batch's labels.
+        terms: gamma and factors of each pixelwise term; see `Term`.
+        sums: Whether the sums are wanted; if not, they have no entries.
+        squared: Whether p squared is wanted too.
+    """
+    slopes = torch.is_grad_enabled() and logits.requires_grad
+    apply: Callable[..., Any] = _Measure.apply
+    return Measured(*apply(logits, labels, Wants(tuple(terms), sums, squared, slopes)))
+
+
+def surprises(logits: Tensor, labels: Labels) -> Tensor:
+    """Return -log of the chance that is given to the label, 0 where not counted; differentiable by the logits.
+
+    Args:
+        logits: (batch, classes, rows, cols), any float.
+        labels: The batch's labels.
+
+    Returns:
+        (batch, pixels) for exclusive classes, (batch, classes, pixels) for yes-or-no questions.
+    """
+    apply: Callable[..., Any] = _Surprises.apply
+    found: Tensor = apply(logits, labels)
+    return found
+
+
+class _Measure(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Labels, wants: Wants) -> tuple[Tensor, Tensor]:
+        value, sums, kept = _measured(logits, labels, wants)
+        ctx.labels, ctx.wants, ctx.kept = labels, wants, kept
+        ctx.save_for_backward(logits, labels.values, labels.counted)
+        return value, sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_value: Tensor, by_sums: Tensor) -> tuple[Tensor | None, ...]:
+        logits = ctx.saved_tensors[0]
+        labels: Labels = ctx.labels
+        wants: Wants = ctx.wants
+        # What was kept is used up, as it may become the gradient.
+        kept, ctx.kept = ctx.kept, None
+        if kept is None and wants.terms:
+            kept = _measured(logits, labels, wants._replace(sums=False, slopes=True))[2]
+        if kept is not None and not (kept.device.type == "cpu" and float(by_value) == 1):
+            kept.mul_(by_value.to(kept.dtype))
+        dtype = in_full_precision(logits[:0]).dtype
+        return _gradient(logits, labels, kept, by_sums.to(dtype) if wants.sums else None), None, None
+
+
+class _Surprises(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Labels) -> Tensor:
+        rows = logits.flatten(2)
+        found = _room(rows, labels)
+        for place in places(rows, labels):
+            place.of(found).copy_(_way(labels).surprise(cut(rows, labels, place)))
+        ctx.labels = labels
+        ctx.save_for_backward(logits, labels.values, labels.counted)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_surprise: Tensor) -> tuple[Tensor | None, ...]:
+        logits, labels = ctx.saved_tensors[0], ctx.labels
+        rows = logits.flatten(2)
+        kept = _room(rows, labels)
+        for place in places(rows, labels):
+            rate = _way(labels).slope_of_surprise(cut(rows, labels, place), place.of(by_surprise))
+            place.of(kept).copy_(rate)
+        return _gradient(logits, labels, kept, None), None
+
+
+def _measured(logits: Tensor, labels: Labels, wants: Wants) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return the pixelwise terms' sum, the sums of p, and the slopes of the former if wanted."""
+    rows = logits.flatten(2)
+    value = torch.zeros((), dtype=labels.wide, device=logits.device)
+    sums = value.new_zeros((3 + wants.squared if wants.sums else 0, *rows.shape[:2]))
+    kept = _room(rows, labels) if wants.slopes and wants.terms else None
+    for place in places(rows, labels):
+        room = None if kept is None else place.of(kept)
+        added, by_class = _way(labels).measure(cut(rows, labels, place), wants, room)
+        if added is not None:
+            value += added
+        if by_class is not None:
+            sums[:, place.images] += by_class
+    return value, sums, kept
+
+
+def _gradient(logits: Tensor, labels: Labels, kept: Tensor | None, by_sums: Tensor | None) -> Tensor:
+    rows = logits.flatten(2)
+    # Slopes of yes-or-no questions are of the logits' shape: what comes through the sums is added to them.
+    found = kept if labels.yes_or_no and kept is not None and kept.dtype == rows.dtype else None
+    if found is None:
+        found = torch.empty_like(rows)
+    if found is not kept or by_sums is not None:
+        for place in places(rows, labels):
+            by_pixel = None if kept is None else place.of(kept)
+            slopes = Slopes(by_pixel, None if by_sums is None else by_sums[:, place.images])
+            _way(labels).gradient(cut(rows, labels, place), slopes, place.of(found))
+    return found.view(logits.shape)
+
+
+def _way(labels: Labels) -> ModuleType:
+    if labels.yes_or_no:
+        return sigmoid_pass
+    return pair_pass if labels.classes == 2 else softmax_pass
+
+
+def _room(rows: Tensor, labels: Labels) -> Tensor:
+    """Return room for a number per question and pixel."""
+    dtype = in_full_precision(rows[:0]).dtype
+    return torch.empty_like(rows if labels.yes_or_no else rows[:, 0], dtype=dtype)

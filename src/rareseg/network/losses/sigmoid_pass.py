@@ -1,0 +1,174 @@
+r"""One block of pixels of yes-or-no questions: what the losses need from their sigmoids, and the way back.
+
+With p = sigmoid(z) the chance of yes, g = 1 for yes and 0 for no, the question asked from the label's side is
+u = (1 - 2g) z: the chance of the wrong answer is q = sigmoid(u) and s = -log(1 - q) = softplus(u). Neither loses
+digits at either end, nor does e = p - g = (1 - 2g) q. For a loss L, with r = dL/ds and d = dL/dp,
+
+    dL/dz = e r + p (1 - p) d
+    sum p = sum e + sum g,   sum p g = sum e g + sum g,   sum p^2 = sum e^2 + 2 sum e g + sum g
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rareseg.network.losses.block import Block, Slopes, Wants, faded
+
+SURE = 50.0
+"""log(1 + e^u) is u to every digit of a float64 beyond this."""
+
+
+class Moments(NamedTuple):
+    """Sums over the counted pixels of a block, (images, questions) in `Labels.wide`."""
+
+    errors: Tensor
+    """Of e."""
+    missed: Tensor
+    """Of e g."""
+    present: Tensor
+    """Of g."""
+    squares: Tensor | None
+    """Of e^2, if wanted."""
+
+
+def measure(block: Block, wants: Wants, slopes: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Return the pixelwise terms' sum over the block, and the sums over pixels; None where not wanted.
+
+    Args:
+        block: Pixels.
+        wants: What is wanted.
+        slopes: (images, classes, pixels), to which the terms' slopes by z are written if it is given.
+    """
+    value, moments = asked(block, block.logits, held(block), wants, slopes)
+    if moments is None:
+        return value, None
+    errors, missed, present, squares = moments
+    found = [missed + present, errors + present, present]
+    if squares is not None:
+        found.append(squares + 2 * missed + present)
+    return value, torch.stack(found)
+
+
+def surprise(block: Block) -> Tensor:
+    """Return -log of the chance given to the label's answer, (images, classes, pixels); 0 where not counted."""
+    found = F.softplus(_wrong(block.logits, held(block)), threshold=SURE)
+    return found if block.counted is None else found.mul_(block.counted.unsqueeze(1))
+
+
+def slope_of_surprise(block: Block, rate: Tensor) -> Tensor:
+    """Return dL/dz, (images, classes, pixels), from dL/ds of the same shape."""
+    holds = held(block)
+    return _errors(_wrong(block.logits, holds).sigmoid_(), holds, block.counted).mul_(rate)
+
+
+def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
+    """Write dL/dz of the block to `out`, (images, classes, pixels) of the logits' dtype.
+
+    `out` may be the slopes of the pixelwise terms themselves.
+    """
+    direct = slopes.by_pixel
+    if slopes.by_sums is None:
+        if direct is None:
+            out.zero_()
+        else:
+            out.copy_(direct)
+        return
+    chances = block.logits.sigmoid()
+    # Two plain steps: addcmul is four times as slow where it has to broadcast.
+    by_chance = held(block).mul_(slopes.by_sums[0].unsqueeze(2)).add_(slopes.by_sums[1].unsqueeze(2))
+    if len(slopes.by_sums) > 3:
+        by_chance.add_(chances * (2 * slopes.by_sums[3].unsqueeze(2)))
+    found = through_sigmoid(by_chance, chances, block.counted)
+    if direct is None:
+        out.copy_(found)
+    else:
+        torch.add(direct, found, out=out)
+
+
+def asked(
+    block: Block, logits: Tensor, holds: Tensor, wants: Wants, slopes: Tensor | None
+) -> tuple[Tensor | None, Moments | None]:
+    """Return the pixelwise terms' sum over questions, and what the sums are made of; None where not wanted.
+
+    Args:
+        block: Whose pixels they are.
+        logits: (images, questions, pixels).
+        holds: The same shape, 1 for yes and 0 for no.
+        wants: Terms with factors (questions, 1) or (questions, 2).
+        slopes: The same shape, to which the terms' slopes by the logits are written if it is given.
+    """
+    wrong = _wrong(logits, holds)
+    surprise = F.softplus(wrong, threshold=SURE) if wants.terms else None
+    doubt = wrong.sigmoid_()
+    value = slope = None
+    if surprise is not None:
+        if block.counted is not None:
+            surprise.mul_(block.counted.unsqueeze(1))
+        value, slope = _pixelwise(surprise, doubt, holds, wants, block.labels.wide)
+    if slopes is None and not wants.sums:
+        return value, None
+    errors = _errors(doubt, holds, block.counted, out=slopes)
+    moments = _moments(errors, holds, wants, block.labels.wide) if wants.sums else None
+    if slopes is not None and slope is not None:
+        slopes.mul_(slope.view(()) if slope.numel() == 1 else slope)
+    return value, moments
+
+
+def held(block: Block) -> Tensor:
+    """Return 1 where the label says yes and 0 elsewhere, (images, classes, pixels), in the logits' dtype."""
+    classes = block.logits.shape[1]
+    bits = block.values.unsqueeze(1)
+    if classes > 1:
+        numbers = torch.arange(classes, device=bits.device, dtype=bits.dtype).view(1, -1, 1)
+        bits = bits >> numbers & 1
+    return bits.to(block.logits.dtype)
+
+
+def through_sigmoid(by_chance: Tensor, chances: Tensor, counted: Tensor | None) -> Tensor:
+    """Return p (1 - p) d where counted, else 0, (images, questions, pixels)."""
+    found: Tensor = torch.ops.aten.sigmoid_backward(by_chance, chances)
+    return found if counted is None else found.mul_(counted.unsqueeze(1))
+
+
+def _wrong(logits: Tensor, holds: Tensor) -> Tensor:
+    """Return u = (1 - 2g) z."""
+    return torch.addcmul(logits, holds, logits, value=-2)
+
+
+def _errors(doubt: Tensor, holds: Tensor, counted: Tensor | None, out: Tensor | None = None) -> Tensor:
+    """Return e = (1 - 2g) q where counted, else 0."""
+    found = torch.addcmul(doubt, holds, doubt, value=-2, out=out)
+    return found if counted is None else found.mul_(counted.unsqueeze(1))
+
+
+def _pixelwise(
+    surprise: Tensor, doubt: Tensor, holds: Tensor, wants: Wants, wide: torch.dtype
+) -> tuple[Tensor, Tensor | None]:
+    """Return the sum of the terms, and its slope by s, as far as it varies."""
+    value = torch.zeros((), dtype=wide, device=doubt.device)
+    slope: Tensor | None = None
+    for gamma, table in wants.terms:
+        factors = _looked_up(table, holds)
+        amount, steepness = faded(surprise, doubt, gamma, slope=wants.slopes)
+        # One factor for all pixels of a class is left for their sum.
+        each = factors.shape == amount.shape
+        value += (amount * factors).sum() if each else (amount.sum(dim=2).to(wide) * factors.squeeze(2)).sum()
+        part = factors if steepness is None else steepness.mul_(factors)
+        slope = part if slope is None else slope + part
+    return value, slope
+
+
+def _moments(errors: Tensor, holds: Tensor, wants: Wants, wide: torch.dtype) -> Moments:
+    squares = errors.square().sum(dim=2).to(wide) if wants.squared else None
+    missed = (errors * holds).sum(dim=2).to(wide)
+    return Moments(errors.sum(dim=2).to(wide), missed, holds.sum(dim=2).to(wide), squares)
+
+
+def _looked_up(table: Tensor, holds: Tensor) -> Tensor:
+    """Return the factor of each question, from (questions, 1), or from (questions, 2) for its two answers."""
+    no = table[:, :1].unsqueeze(0)
+    if table.shape[1] == 1:
+        return no
+    return holds.mul(table[:, 1:].unsqueeze(0) - no).add_(no)

@@ -1,0 +1,229 @@
+"""Every loss at the edges: nothing to count, one pixel, certainty, half precision, odd memory."""
+
+import pytest
+import torch
+from tests.references.losses.cases import EACH, KINDS, VOID, example, gradient, loss, reference, size
+
+from rareseg.errors import DataError, SettingError
+
+every_loss = pytest.mark.parametrize(("name", "kind"), EACH)
+halves = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+
+
+def check_finite(name, kind, logits, labels, **more):
+    logits = logits.detach().requires_grad_()
+    value = loss(name, kind)(logits, labels, **more)
+    slope = gradient(value, logits)
+    assert value.isfinite(), value
+    assert slope.isfinite().all()
+    assert slope.dtype == logits.dtype
+    assert slope.shape == logits.shape
+    return value, slope
+
+
+def claiming(labels, kind, strength, dtype=torch.float32):
+    """Logits of +strength where the label says so, else -strength: the right answer, that surely."""
+    classes, overlapping = KINDS[kind]
+    numbers = torch.arange(classes).view(1, -1, 1, 1)
+    spread = labels.unsqueeze(1)
+    if classes == 1:
+        numbers = 1
+    holds = (spread >> numbers) & 1 == 1 if overlapping else spread == numbers
+    return torch.where(holds, strength, -strength).to(dtype)
+
+
+@every_loss
+def test_classes_that_the_batch_lacks(name, kind):
+    _, labels = example(kind, shape=size(name))
+    nothing = torch.where(labels == VOID, VOID, 0)
+    for strength in (0.0, 3.0, -3.0, 30.0):
+        check_finite(name, kind, torch.full((2, KINDS[kind].classes, *size(name)), strength), nothing)
+        check_finite(name, kind, claiming(nothing, kind, strength), nothing)
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_a_batch_without_a_counted_pixel_is_zero_with_zero_gradient(name, kind, dtype):
+    logits, labels = example(kind, shape=size(name), dtype=dtype)
+    for given in ({}, {"valid": torch.zeros_like(labels, dtype=torch.bool)}):
+        nothing = labels if given else torch.full_like(labels, VOID)
+        value, slope = check_finite(name, kind, logits, nothing, **given)
+        assert value.item() == 0
+        assert not slope.any()
+
+
+@every_loss
+def test_an_image_without_a_counted_pixel_beside_a_full_one(name, kind):
+    logits, labels = example(kind, shape=size(name))
+    labels[0] = VOID
+    value, slope = check_finite(name, kind, logits, labels)
+    assert not slope[0].any()
+    assert slope[1].any()
+    assert value.item() == pytest.approx(reference(name, kind)(logits, labels), rel=1e-9)
+
+
+@every_loss
+def test_one_pixel(name, kind):
+    for score in (-40.0, -0.7, 0.0, 2.0, 40.0):
+        logits = score * torch.linspace(1, 2, KINDS[kind].classes).view(1, -1, 1, 1).double()
+        for label in (0, 1):
+            labels = torch.tensor([[[label]]])
+            if name == "rmi":
+                with pytest.raises(SettingError, match="pool"):
+                    loss(name, kind)(logits, labels)
+                continue
+            value, _ = check_finite(name, kind, logits, labels)
+            # 1 - index of nearly nothing has few digits left, and a root of it half of them.
+            assert value.item() == pytest.approx(reference(name, kind)(logits, labels), rel=1e-6, abs=1e-12)
+
+
+@every_loss
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 2)], ids=["a row", "a column", "four pixels"])
+def test_narrow_images(name, kind, shape):
+    logits, labels = example(kind, shape=shape)
+    if name == "rmi":
+        with pytest.raises(SettingError, match="pool"):
+            loss(name, kind)(logits, labels)
+        return
+    value, _ = check_finite(name, kind, logits, labels)
+    assert value.item() == pytest.approx(reference(name, kind)(logits, labels), rel=1e-9)
+
+
+@every_loss
+@pytest.mark.parametrize("strength", [13.8, 100.0, 1e4], ids=["p 1e-12", "100", "1e4"])
+def test_certainty(name, kind, strength):
+    # +-13.8 apart by 27.6 is a softmax probability of 1e-12 for two classes.
+    _, labels = example(kind, shape=size(name))
+    shown = torch.where(labels == VOID, 0, labels)
+    for sign in (1, -1):
+        for dtype in (torch.float32, torch.float64):
+            check_finite(name, kind, claiming(shown, kind, sign * strength, dtype), labels)
+    partly, _ = example(kind, shape=size(name), dtype=torch.float32)
+    check_finite(name, kind, partly * strength, labels)
+
+
+@every_loss
+def test_a_probability_of_1e_12_keeps_its_digits(name, kind):
+    logits, labels = example(kind, shape=size(name))
+    logits = (
+        logits.detach() + claiming(torch.where(labels == VOID, 0, labels), kind, -14.0)
+    ).requires_grad_()
+    value, _ = check_finite(name, kind, logits.detach().float(), labels)
+    assert value.item() == pytest.approx(reference(name, kind)(logits, labels), rel=1e-4)
+
+
+@every_loss
+@halves
+def test_half_precision_is_computed_in_float32(name, kind, dtype):
+    logits, labels = example(kind, shape=size(name), dtype=dtype)
+    value, slope = check_finite(name, kind, logits, labels)
+    full = logits.detach().float().requires_grad_()
+    expected = loss(name, kind)(full, labels)
+    assert value.dtype == torch.float32
+    assert value.item() == expected.item()
+    # The steepest entry of a gradient in half precision has 8 (bf16) or 11 bits.
+    truth = gradient(expected, full)
+    torch.testing.assert_close(slope.float(), truth, rtol=1e-2, atol=1e-2 * truth.abs().max().item())
+
+
+@every_loss
+@halves
+def test_extreme_logits_in_half_precision(name, kind, dtype):
+    _, labels = example(kind, shape=size(name))
+    shown = torch.where(labels == VOID, 0, labels)
+    for strength in (1e4, -1e4):
+        check_finite(name, kind, claiming(shown, kind, strength, dtype), labels)
+
+
+@every_loss
+def test_memory_layout_does_not_matter(name, kind):
+    logits, labels = example(kind, shape=size(name), dtype=torch.float32)
+    expected = loss(name, kind)(logits, labels)
+    slope = gradient(expected, logits)
+    wide = torch.stack([logits.detach()] * 2, dim=-1)
+    layouts = {
+        "channels last": logits.detach().to(memory_format=torch.channels_last),
+        "strided": wide[..., 1],
+        "turned": logits.detach().transpose(2, 3).contiguous().transpose(2, 3),
+        "channels within": logits.detach().repeat(1, 2, 1, 1)[:, : logits.shape[1]],
+    }
+    for layout in layouts.values():
+        turned = layout.requires_grad_()
+        value = loss(name, kind)(turned, labels)
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(gradient(value, turned), slope, rtol=1e-4, atol=1e-7)
+    turned = labels.transpose(1, 2).contiguous().transpose(1, 2)
+    torch.testing.assert_close(loss(name, kind)(logits, turned), expected)
+
+
+@every_loss
+def test_the_integer_type_of_labels_does_not_matter(name, kind):
+    logits, labels = example(kind, shape=size(name))
+    expected = loss(name, kind)(logits, labels)
+    slope = gradient(expected, logits)
+    for dtype in (torch.uint8, torch.int16, torch.int32):
+        value = loss(name, kind)(logits, labels.to(dtype))
+        assert value.item() == expected.item()
+        torch.testing.assert_close(gradient(value, logits), slope, rtol=0, atol=0)
+
+
+@every_loss
+def test_no_image_is_an_error_or_nothing(name, kind):
+    logits = torch.zeros((0, KINDS[kind].classes, *size(name)), requires_grad=True)
+    labels = torch.zeros((0, *size(name)), dtype=torch.int64)
+    try:
+        value = loss(name, kind)(logits, labels)
+    except (DataError, SettingError) as error:
+        assert "image" in str(error) or "batch" in str(error)
+    else:
+        assert value.item() == 0
+        assert gradient(value, logits).shape == logits.shape
+
+
+@every_loss
+def test_inputs_stay_as_they_are_and_the_gradient_can_be_taken_twice(name, kind):
+    logits, labels = example(kind, shape=size(name), dtype=torch.float32)
+    before, answers = logits.detach().clone(), labels.clone()
+    value = loss(name, kind)(logits, labels)
+    (first,) = torch.autograd.grad(value, logits, retain_graph=True)
+    kept = first.clone()
+    (second,) = torch.autograd.grad(3 * value, logits)
+    torch.testing.assert_close(first, kept, rtol=0, atol=0)
+    torch.testing.assert_close(second, 3 * kept, rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(logits.detach(), before, rtol=0, atol=0)
+    torch.testing.assert_close(labels, answers, rtol=0, atol=0)
+
+
+@every_loss
+def test_without_a_gradient_the_value_is_the_same(name, kind):
+    logits, labels = example(kind, shape=size(name), dtype=torch.float32)
+    with torch.no_grad():
+        value = loss(name, kind)(logits, labels)
+    assert not value.requires_grad
+    assert value.item() == loss(name, kind)(logits, labels).item()
+
+
+@pytest.mark.parametrize(("name", "kind"), [case for case in EACH if case[1] in {"five", "one"}])
+def test_large_images_lose_no_digits(name, kind):
+    # 3 images of 250 x 270 px: more than one working set of a processor's cache, and not a multiple of anything.
+    logits, labels = example(kind, shape=(250, 270), images=3, dtype=torch.float32)
+    own = {"iterations": 1} if name == "cldice" else {}
+    value, slope = check_finite(name, kind, logits, labels, **own)
+    truth, slope_truth = check_finite(name, kind, logits.detach().double(), labels, **own)
+    assert value.item() == pytest.approx(truth.item(), rel=1e-5)
+    far = (slope - slope_truth).abs()
+    # A sort in float32 may swap pixels whose errors differ by less than float32 tells.
+    assert far.mean() < 1e-4 * slope_truth.abs().mean()
+
+
+@pytest.mark.parametrize(("pool", "radius"), [(4, 3), (1, 2), (3, 1)])
+def test_the_smallest_image_that_holds_one_neighbourhood(pool, radius):
+    # Pooled sides are rounded up: pool * (radius - 1) + 1 px give `radius` averages.
+    least = pool * (radius - 1) + 1
+    logits, labels = example("one", shape=(least, least))
+    own = {"pool": pool, "radius": radius}
+    value, _ = check_finite("rmi", "one", logits, labels, **own)
+    assert value.item() == pytest.approx(reference("rmi", "one", **own)(logits, labels), rel=1e-9)
+    if least > 1:
+        with pytest.raises(SettingError, match="pool"):
+            loss("rmi", "one", **own)(logits[:, :, 1:], labels[:, 1:])

@@ -1,0 +1,65 @@
+"""What every loss refuses: inputs that do not belong together, and labels that no class has."""
+
+import pytest
+import torch
+from tests.references.losses.cases import EACH, example, loss, size
+
+from rareseg.errors import DataError, SettingError
+
+every_loss = pytest.mark.parametrize(("name", "kind"), EACH)
+
+
+@every_loss
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [((2, 4, 5), (2, 5, 4)), ((2, 4, 5), (1, 4, 5)), ((2, 4), (2, 4))],
+    ids=["turned", "fewer images", "no classes"],
+)
+def test_shapes_that_do_not_fit_are_refused(name, kind, logits, labels):
+    classes = example(kind)[0].shape[1]
+    scores = torch.zeros((logits[0], classes, *logits[1:]))
+    scores = scores[:, 0] if len(logits) == 2 else scores
+    with pytest.raises(DataError, match=r"labels \(batch, rows, cols\) of the same images; received"):
+        loss(name, kind)(scores, torch.zeros(labels, dtype=torch.int64))
+
+
+@every_loss
+def test_dtypes_that_do_not_fit_are_refused(name, kind):
+    logits, labels = example(kind, void=False)
+    with pytest.raises(DataError, match=r"received torch\.float64 logits and torch\.float32 labels"):
+        loss(name, kind)(logits, labels.float())
+    with pytest.raises(DataError, match=r"received torch\.int64 logits"):
+        loss(name, kind)(logits.detach().long(), labels)
+
+
+@every_loss
+@pytest.mark.parametrize("wrong", [9, -1, 200])
+def test_labels_out_of_range_are_refused(name, kind, wrong):
+    logits, labels = example(kind, shape=size(name), void=False)
+    labels[0, 0, :2] = wrong
+    with pytest.raises(DataError, match=f"found {wrong} on 2 pixels"):
+        loss(name, kind)(logits, labels)
+
+
+@every_loss
+def test_valid_of_another_shape_is_refused(name, kind):
+    logits, labels = example(kind, shape=size(name))
+    with pytest.raises(DataError, match="valid"):
+        loss(name, kind)(logits, labels, valid=torch.ones_like(labels, dtype=torch.bool)[:1])
+    with pytest.raises(DataError, match="valid"):
+        loss(name, kind)(logits, labels, valid=labels)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in EACH if kind == "overlapping"])
+def test_eight_overlapping_classes_are_refused(name):
+    shares = {"shares": (0.1,) * 8} if name in {"logit_adjusted", "ldam"} else {}
+    call = loss(name, "overlapping", **shares)
+    with pytest.raises(SettingError, match="at most 7 overlapping classes.*received 8"):
+        call(torch.zeros((1, 8, 20, 24)), torch.zeros((1, 20, 24), dtype=torch.int64))
+
+
+@pytest.mark.parametrize("kind", ["overlapping", "one"])
+def test_balanced_softmax_is_for_exclusive_classes(kind):
+    logits, labels = example(kind)
+    with pytest.raises(SettingError, match="Expected exclusive classes for balanced_softmax"):
+        loss("balanced_softmax", kind, shares=(0.1,) * logits.shape[1])(logits, labels)

@@ -7,9 +7,11 @@ bce      plain cross-entropy, AdamW, last layer as torch makes it, classes at pr
 dice     the same with Dice alone (rareseg's)
 smp      segmentation_models.pytorch's own example: its DiceLoss from logits, Adam at 2e-4, probability 0.5
 
-All train the same network on the same crops of 128 px, 8 a step; scores are of scenes that neither training nor
-the choice of thresholds saw. A run has collapsed if it ranks held-out pixels no better than chance. `--recipe
-name=section.field=value,...` adds another recipe, as a change of bce.
+All train the same network on the same crops of 128 px, 8 a step; scores are of scenes that neither training nor the
+choice of thresholds saw. A run counts as collapsed if it says so itself (it ranks held-out pixels no better than
+chance) or if its map of those scenes has an IoU below 0.05. `--recipe name=section.field=value,...` adds another
+recipe, as a change of bce. `--alone` trains every remedy of the catalogue by itself instead, each as a change of bce
+(shape losses beside cross-entropy, as they are meant): the table in docs/remedies.md.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import segmentation_models_pytorch as smp
 import torch
 
 import rareseg
+from rareseg.remedies import catalogue
 
 _SHARED = {"crop.size": "128", "batch.size": "8", "inference.views": "1", "watch.validations": "2"}
 _BCE = {
@@ -47,6 +50,12 @@ RECIPES: dict[str, dict[str, str]] = {
         "optimizer.clip_norm": "1e9",
     },
 }
+
+
+_BESIDE = ("lovasz", "boundary", "hausdorff", "cldice", "skeleton_recall", "rmi")
+"""Losses that are made to stand beside another."""
+_LOST = 0.05
+"""IoU on held-out scenes below which a map is lost."""
 
 
 def smp_dice(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -80,16 +89,36 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--shares", type=float, nargs="+", default=[0.2, 0.05, 0.01, 0.002, 0.0005])
     parser.add_argument("--recipe", action="append", default=[], metavar="NAME=SECTION.FIELD=VALUE,...")
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--only", nargs="+", help="names of the recipes to train")
     given = parser.parse_args()
     rareseg.losses.add("smp_dice", smp_dice)
-    recipes = {**RECIPES, **dict(_recipe(text) for text in given.recipe)}
+    recipes = {**(_alone() if given.alone else RECIPES), **dict(_recipe(text) for text in given.recipe)}
     if given.only:
         recipes = {name: recipes[name] for name in given.only}
     with tempfile.TemporaryDirectory() as temporary:
         given.output = given.output or Path(temporary)
         given.output.mkdir(parents=True, exist_ok=True)
-        _print(list(_cells(given, recipes)), list(recipes))
+        cells = list(_cells(given, recipes))
+        if given.alone:
+            _print_alone(cells)
+        else:
+            _print(cells, list(recipes))
+
+
+def _alone() -> dict[str, dict[str, str]]:
+    """Return every remedy by itself, as a change of bce."""
+    settings: dict[str, dict[str, str]] = {"none (bce)": {}}
+    for name in catalogue.names("loss"):
+        if name not in ("cross_entropy", "smp_dice"):
+            loss = f"cross_entropy + {name}" if name in _BESIDE else name
+            settings[loss] = {"loss.name": loss}
+    settings["cross_entropy + dice"] = {"loss.name": "cross_entropy + dice"}
+    settings |= {name: {"weights.rule": name} for name in catalogue.names("weights")}
+    settings |= {name: {"sampling.rule": name} for name in catalogue.names("sampling")}
+    settings["prior_bias"] = {"initialisation.prior_bias": "true"}
+    settings["muon"] = {"optimizer.name": "muon"}
+    return {name: {**_BCE, **own} for name, own in settings.items()} | {"default plan": {}}
 
 
 def _recipe(text: str) -> tuple[str, dict[str, str]]:
@@ -148,8 +177,25 @@ def _print(cells: list[Cell], recipes: list[str]) -> None:
         print(f"{share:7.2%} {'':>13}  " + "".join(f"{mean:26.3f}" for mean in means))
 
 
+def _print_alone(cells: list[Cell]) -> None:
+    shares = list(dict.fromkeys(cell.share for cell in cells))
+    print("| remedy | " + " | ".join(f"{100 * share:g} %" for share in shares) + " |")
+    print("|---|" + "---|" * len(shares))
+    for name in dict.fromkeys(cell.recipe for cell in cells):
+        columns = [[c for c in cells if (c.share, c.recipe) == (share, name)] for share in shares]
+        print(f"| {name} | " + " | ".join(_mean_of(column) for column in columns) + " |")
+
+
+def _mean_of(column: list[Cell]) -> str:
+    """Return mean IoU and AP, and how many runs were lost."""
+    lost = sum(cell.iou < _LOST for cell in column)
+    iou = statistics.fmean(cell.iou for cell in column)
+    said = f"{iou:.3f} / {statistics.fmean(cell.average_precision for cell in column):.3f}"
+    return f"**lost** ({said})" if lost == len(column) else f"{said}{f', {lost} lost' if lost else ''}"
+
+
 def _spelled(column: list[Cell]) -> str:
-    collapsed = sum(cell.outcome == "collapsed" for cell in column)
+    collapsed = sum(cell.outcome == "collapsed" or cell.iou < _LOST for cell in column)
     ious = [cell.iou for cell in column]
     said = f"{statistics.fmean(ious):.3f} ({min(ious):.3f})"
     return f"{said}, {collapsed}/{len(column)} collapsed" if collapsed else said

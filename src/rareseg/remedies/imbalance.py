@@ -21,7 +21,7 @@ from rareseg.records.plan import (
 from rareseg.remedies import loss_sums
 from rareseg.remedies import weights as class_weights
 from rareseg.remedies.catalogue import find, names
-from rareseg.remedies.sampling import chosen_temperature
+from rareseg.remedies.sampling import blob_reason, chosen_temperature
 
 SELDOM = 0.05
 """Share below which one of several exclusive classes is left out by unweighted cross-entropy (CamVid)."""
@@ -128,6 +128,8 @@ def sampling_choice(facts: PartFacts, *, crop: int, asked: str | None) -> Sampli
         usual["labels"] = tuple(missed) or tuple(chances) or (facts.classes.index(rarest_class(facts)),)
     if "temperature" in usual:
         usual["temperature"] = chosen_temperature([entry.share for entry in facts.classes])
+    if rule == "copy_paste":
+        because += "; " + "; ".join(blob_reason(facts.classes[label]) for label in usual["labels"])
     return SamplingChoice(
         rule=cast("SamplingRule", rule), **usual, because=because, reference=remedy.reference
     )

@@ -75,6 +75,15 @@ def test_weights_count_what_is_chosen_and_do_not_choose():
     assert top_k(logits, labels, share=0.3, weights=(1.0, 100.0)).item() == pytest.approx(-math.log(0.1))
 
 
+def test_void_takes_no_share_of_a_tie_among_pixels_without_loss():
+    logits = torch.full((1, 2, 1, 5), 0.0, dtype=torch.float64)
+    logits[0, 0, 0, 0] = -2.0
+    logits[0, 1, 0, 1:] = 1e4
+    labels = torch.tensor([[[0, 1, 1, 255, 255]]])
+    found = top_k(logits, labels, share=0.5, weights=(1.0, 5.0))
+    assert found.item() == pytest.approx(math.log1p(math.exp(2)) / 6)
+
+
 def test_hardest_pixels_that_weigh_nothing_are_nought():
     logits, labels = of_chances([0.1, 0.2, 0.9])
     logits.requires_grad_()

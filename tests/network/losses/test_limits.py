@@ -2,7 +2,18 @@
 
 import pytest
 import torch
-from tests.references.losses.cases import EACH, KINDS, VOID, example, gradient, loss, reference, size
+from tests.references.losses.cases import (
+    EACH,
+    KINDS,
+    VOID,
+    WEIGHTED,
+    example,
+    gradient,
+    loss,
+    reference,
+    size,
+)
+from tests.references.losses.variants import variants
 
 from rareseg.errors import DataError, SettingError
 
@@ -12,7 +23,7 @@ halves = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=[
 
 def check_finite(name, kind, logits, labels, **more):
     logits = logits.detach().requires_grad_()
-    value = loss(name, kind)(logits, labels, **more)
+    value = loss(name, kind, **more)(logits, labels)
     slope = gradient(value, logits)
     assert value.isfinite(), value
     assert slope.isfinite().all()
@@ -41,15 +52,19 @@ def test_classes_that_the_batch_lacks(name, kind):
         check_finite(name, kind, claiming(nothing, kind, strength), nothing)
 
 
-@every_loss
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
-def test_a_batch_without_a_counted_pixel_is_zero_with_zero_gradient(name, kind, dtype):
-    logits, labels = example(kind, shape=size(name), dtype=dtype)
-    for given in ({}, {"valid": torch.zeros_like(labels, dtype=torch.bool)}):
-        nothing = labels if given else torch.full_like(labels, VOID)
-        value, slope = check_finite(name, kind, logits, nothing, **given)
-        assert value.item() == 0
-        assert not slope.any()
+@pytest.mark.parametrize(
+    ("name", "kind", "variant"),
+    [(name, kind, variant) for name, kind in EACH for variant in variants(name, kind)],
+)
+def test_a_batch_without_a_counted_pixel_is_zero_with_zero_gradient(name, kind, variant):
+    own = variants(name, kind)[variant]
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        logits, labels = example(kind, shape=size(name), dtype=dtype)
+        for given in ({}, {"valid": torch.zeros_like(labels, dtype=torch.bool)}):
+            nothing = labels if given else torch.full_like(labels, VOID)
+            value, slope = check_finite(name, kind, logits, nothing, **given, **own)
+            assert value.item() == 0
+            assert not slope.any()
 
 
 @every_loss
@@ -227,3 +242,18 @@ def test_the_smallest_image_that_holds_one_neighbourhood(pool, radius):
     if least > 1:
         with pytest.raises(SettingError, match="pool"):
             loss("rmi", "one", **own)(logits[:, :, 1:], labels[:, 1:])
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_pixels_that_all_weigh_nothing_are_zero_with_zero_gradient(name):
+    logits, labels = example("two")
+    nothing = torch.where(labels == VOID, VOID, 0)
+    value, slope = check_finite(name, "two", logits, nothing, weights=(0.0, 1.0))
+    assert value.item() == 0
+    assert not slope.any()
+
+
+def test_smoothing_where_no_label_weighs_is_finite():
+    logits, labels = example("two")
+    nothing = torch.where(labels == VOID, VOID, 0)
+    check_finite("cross_entropy", "two", logits, nothing, weights=(0.0, 1.0), smoothing=0.2)

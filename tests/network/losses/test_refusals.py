@@ -6,7 +6,13 @@ from tests.references.losses.cases import EACH, example, loss, size
 
 from rareseg.errors import DataError, SettingError
 
-every_loss = pytest.mark.parametrize(("name", "kind"), EACH)
+# Cross-entropy with smoothing goes another way than without.
+WAYS = [(name, kind, {}) for name, kind in EACH] + [
+    ("cross_entropy", kind, {"smoothing": 0.1}) for kind in ("two", "overlapping", "one")
+]
+every_loss = pytest.mark.parametrize(
+    ("name", "kind", "own"), WAYS, ids=["-".join([name, kind, *own]) for name, kind, own in WAYS]
+)
 
 
 @every_loss
@@ -15,39 +21,39 @@ every_loss = pytest.mark.parametrize(("name", "kind"), EACH)
     [((2, 4, 5), (2, 5, 4)), ((2, 4, 5), (1, 4, 5)), ((2, 4), (2, 4))],
     ids=["turned", "fewer images", "no classes"],
 )
-def test_shapes_that_do_not_fit_are_refused(name, kind, logits, labels):
+def test_shapes_that_do_not_fit_are_refused(name, kind, own, logits, labels):
     classes = example(kind)[0].shape[1]
     scores = torch.zeros((logits[0], classes, *logits[1:]))
     scores = scores[:, 0] if len(logits) == 2 else scores
     with pytest.raises(DataError, match=r"labels \(batch, rows, cols\) of the same images; received"):
-        loss(name, kind)(scores, torch.zeros(labels, dtype=torch.int64))
+        loss(name, kind, **own)(scores, torch.zeros(labels, dtype=torch.int64))
 
 
 @every_loss
-def test_dtypes_that_do_not_fit_are_refused(name, kind):
+def test_dtypes_that_do_not_fit_are_refused(name, kind, own):
     logits, labels = example(kind, void=False)
     with pytest.raises(DataError, match=r"received torch\.float64 logits and torch\.float32 labels"):
-        loss(name, kind)(logits, labels.float())
+        loss(name, kind, **own)(logits, labels.float())
     with pytest.raises(DataError, match=r"received torch\.int64 logits"):
-        loss(name, kind)(logits.detach().long(), labels)
+        loss(name, kind, **own)(logits.detach().long(), labels)
 
 
 @every_loss
 @pytest.mark.parametrize("wrong", [9, -1, 200])
-def test_labels_out_of_range_are_refused(name, kind, wrong):
+def test_labels_out_of_range_are_refused(name, kind, own, wrong):
     logits, labels = example(kind, shape=size(name), void=False)
     labels[0, 0, :2] = wrong
     with pytest.raises(DataError, match=f"found {wrong} on 2 pixels"):
-        loss(name, kind)(logits, labels)
+        loss(name, kind, **own)(logits, labels)
 
 
 @every_loss
-def test_valid_of_another_shape_is_refused(name, kind):
+def test_valid_of_another_shape_is_refused(name, kind, own):
     logits, labels = example(kind, shape=size(name))
     with pytest.raises(DataError, match="valid"):
-        loss(name, kind)(logits, labels, valid=torch.ones_like(labels, dtype=torch.bool)[:1])
+        loss(name, kind, **own)(logits, labels, valid=torch.ones_like(labels, dtype=torch.bool)[:1])
     with pytest.raises(DataError, match="valid"):
-        loss(name, kind)(logits, labels, valid=labels)
+        loss(name, kind, **own)(logits, labels, valid=labels)
 
 
 @pytest.mark.parametrize("name", [name for name, kind in EACH if kind == "overlapping"])

@@ -8,6 +8,7 @@ from rareseg.errors import DataError, SettingError
 from rareseg.network.losses import block
 from rareseg.network.losses.compound import combo_terms, unified_focal_terms
 from rareseg.network.losses.hard import ohem_terms, top_k_terms
+from rareseg.network.losses.one_pass import surprises
 from rareseg.network.losses.overlap import (
     dice_terms,
     focal_tversky_terms,
@@ -17,6 +18,7 @@ from rareseg.network.losses.overlap import (
 )
 from rareseg.network.losses.pixelwise import cross_entropy, cross_entropy_terms, focal_terms
 from rareseg.network.losses.shifted import balanced_softmax_terms, ldam_terms, logit_adjusted_terms
+from rareseg.network.losses.targets import read
 from rareseg.network.losses.terms import total
 
 KINDS = {"one": (1, False), "two": (2, False), "four": (4, False), "overlapping": (3, True)}
@@ -159,8 +161,23 @@ def test_any_label_can_mean_not_counted(kind, ignored):
     torch.testing.assert_close(answer(mixed(kind), kind, logits, named, ignore_index=ignored), expected)
 
 
+@every_kind
+def test_surprise_is_nought_with_no_slope_where_not_counted(kind):
+    logits, labels = example(kind)
+    classes, overlapping = KINDS[kind]
+    leaf = logits.requires_grad_()
+    found = surprises(leaf, read(labels, classes, overlapping=overlapping))
+    (slope,) = torch.autograd.grad(found.sum(), leaf)
+    void = (labels == 255).flatten(1)
+    assert not (found * (void if found.ndim == 2 else void.unsqueeze(1))).any()
+    assert not (slope.flatten(2) * void.unsqueeze(1)).any()
+    assert (slope.flatten(2).abs().sum(dim=1)[~void] > 0).all()
+
+
 def test_a_number_that_labels_cannot_hold_marks_no_pixel():
     logits, labels = example("two", void=False)
+    with pytest.raises(DataError, match="found 156 on 35 pixels"):
+        cross_entropy(logits[:1], torch.full((1, 5, 7), 156, dtype=torch.uint8), ignore_index=-100)
     value = cross_entropy(logits, labels.to(torch.uint8), ignore_index=-100)
     torch.testing.assert_close(value, cross_entropy(logits, labels))
 

@@ -63,8 +63,8 @@ def checked(classes: Sequence[int], count: int) -> Sequence[int]:
 
 
 def mean(losses: Tensor, sets: Sets) -> Tensor:
-    """Return the mean over sets with a counted pixel, then over classes."""
-    return ((losses * sets.counted).sum(dim=0) / sets.counted.sum().clamp(min=1)).mean()
+    """Return the mean over sets with a counted pixel, then over classes; a set without one has lost nothing."""
+    return (losses.sum(dim=0) / sets.counted.sum().clamp(min=1)).mean()
 
 
 def lost(hits: Tensor, whole: Tensor, smoothing: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from rareseg.records.audit import PartFacts
 from rareseg.remedies.catalogue.entry import Remedy, Setting
-from rareseg.remedies.catalogue.shape_losses import lines
+from rareseg.remedies.sampling import blob_like, blob_reason
 
 _CAP = Setting(
     name="cap",
@@ -44,6 +44,11 @@ def _several_and_rare(facts: PartFacts) -> str | None:
     if len(facts.classes) < 3 or not rare:
         return None
     return f"{len(facts.classes)} classes, of which rare: {', '.join(rare)}"
+
+
+def _blobs(facts: PartFacts) -> str | None:
+    found = [blob_reason(entry) for entry in facts.classes if entry.share < 0.05 and blob_like(entry)]
+    return "; ".join(found) or None
 
 
 WEIGHTS = (
@@ -179,7 +184,7 @@ SAMPLING = (
         when="few, compact objects",
         traps=("roads and other linear classes lose their connections: a poor fit",),
         settings=(_share("share of crops that are pasted into", 0.5), _LABELS),
-        applies=lambda facts: None if lines(facts) else "no class is long and thin",
+        applies=_blobs,
     ),
 )
 

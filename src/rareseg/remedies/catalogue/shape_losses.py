@@ -2,6 +2,7 @@
 
 from rareseg.records.audit import PartFacts
 from rareseg.remedies.catalogue.entry import Remedy, Setting
+from rareseg.remedies.sampling import blob_like, blob_reason, elongation
 
 RAMP = Setting(
     name="ramp",
@@ -35,22 +36,16 @@ _SMOOTHING = Setting(
     unit="px",
     meaning="added to both sides of a ratio",
 )
-LINE_WIDTH, LINE_LENGTHS = 40, 4
-"""A class counts as linear if its regions are at most this wide (px) and this many widths long."""
 
 
 def lines(facts: PartFacts) -> str | None:
-    """Return the sentence that names the classes whose regions are long and thin; None if there are none."""
+    """Return the sentence that names the rare classes whose regions are long and thin; None if there are none."""
     found = [
-        f"{entry.name} ({entry.median_width:.0f} px wide)"
+        blob_reason(entry)
         for entry in facts.classes
-        if entry.median_width
-        and entry.median_size
-        and entry.share < 0.3
-        and entry.median_width <= LINE_WIDTH
-        and entry.median_size >= LINE_LENGTHS * entry.median_width**2
+        if entry.share < 0.3 and elongation(entry) is not None and not blob_like(entry)
     ]
-    return f"long and thin: {', '.join(found)}" if found else None
+    return "; ".join(found) or None
 
 
 LOVASZ = Remedy(

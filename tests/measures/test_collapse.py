@@ -34,7 +34,7 @@ def check(
         (check(0.6), "healthy"),
         (check(0.6, predicted=0.0), "ranks well, threshold off"),
         (check(0.6, predicted=0.9), "ranks well, threshold off"),
-        (check(0.08), "ranks weakly"),
+        (check(0.11), "ranks weakly"),
         (check(0.042, deviation=0.1), "under-trained"),
         (check(0.04, deviation=0.0, step=0), "under-trained"),
         (check(0.04, deviation=0.001), "constant output"),

@@ -154,14 +154,23 @@ def test_remedies_say_by_the_numbers_whether_they_apply():
 
 
 @pytest.mark.parametrize(
-    ("width", "size", "long"),
-    [(7.0, 3120.0, True), (7.0, 100.0, False), (60.0, 90000.0, False), (None, None, False)],
+    ("width", "size", "said"),
+    [
+        (7.0, 3120.0, "long and thin: road (7 px wide, its objects 63.7 times the width squared)"),
+        (7.0, 100.0, None),
+        (60.0, 90000.0, "long and thin: road (60 px wide, its objects 25 times the width squared)"),
+        (60.0, 9000.0, None),
+        (None, None, None),
+    ],
 )
-def test_line_losses_apply_to_long_thin_classes_and_pasting_to_others(width, size, long):
+def test_line_losses_apply_to_long_thin_classes_and_pasting_to_others(width, size, said):
     facts = part_facts((0.96, 0.04), names=("ground", "road"))
-    road = msgspec.structs.replace(facts.classes[1], median_width=width, median_size=size)
+    objects = 0 if size is None else -(-facts.classes[1].pixels // int(size))
+    road = msgspec.structs.replace(
+        facts.classes[1], median_width=width, median_size=size, objects=max(objects, 1)
+    )
     facts = msgspec.structs.replace(facts, classes=(facts.classes[0], road))
     for name in ("cldice", "skeleton_recall"):
-        found = find(name).applies(facts)
-        assert found == (f"long and thin: road ({width:.0f} px wide)" if long else None)
-    assert (find("copy_paste").applies(facts) is None) == long
+        assert find(name).applies(facts) == said
+    compact = said is None and size is not None
+    assert (find("copy_paste").applies(facts) is not None) == compact

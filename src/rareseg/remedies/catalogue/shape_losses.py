@@ -2,7 +2,7 @@
 
 from rareseg.records.audit import PartFacts
 from rareseg.remedies.catalogue.entry import Remedy, Setting
-from rareseg.remedies.sampling import blob_like, blob_reason, elongation
+from rareseg.remedies.sampling import blob_like, elongation
 
 RAMP = Setting(
     name="ramp",
@@ -40,12 +40,13 @@ _SMOOTHING = Setting(
 
 def lines(facts: PartFacts) -> str | None:
     """Return the sentence that names the rare classes whose regions are long and thin; None if there are none."""
+    ratios = [(entry, elongation(entry)) for entry in facts.classes]
     found = [
-        blob_reason(entry)
-        for entry in facts.classes
-        if entry.share < 0.3 and elongation(entry) is not None and not blob_like(entry)
+        f"{entry.name} ({entry.median_width:.0f} px wide, its objects {ratio:.3g} times the width squared)"
+        for entry, ratio in ratios
+        if ratio is not None and entry.share < 0.3 and not blob_like(entry)
     ]
-    return "; ".join(found) or None
+    return f"long and thin: {', '.join(found)}" if found else None
 
 
 LOVASZ = Remedy(

@@ -37,13 +37,14 @@ def loss_choice(facts: PartFacts, asked: str | None, settings: Mapping[str, str]
     because = (
         f"{rarest.name} covers {rarest.share:.2%}: unaided cross-entropy stalls near its floor of "
         f"{constant.entropy:.3f} nats, but it ranks pixels best and keeps probabilities honest once the "
-        "last layer starts at the prior; Dice on top of that gained nothing"
+        "last layer starts at the prior; on roads of 0.2 % no loss by itself reached an IoU above 0.11, and "
+        "Dice on top gained nothing"
     )
     return LossChoice(
         name=name,
         settings=loss_sums.settings(name, settings),
         because=because,
-        reference="Lin 2017, arXiv:1708.02002, sec. 4.1; measured in DESIGN.md",
+        reference="Lin 2017, arXiv:1708.02002, sec. 4.1; measured: docs/remedies.md",
     )
 
 
@@ -121,7 +122,7 @@ def sampling_choice(facts: PartFacts, *, crop: int, asked: str | None) -> Sampli
     because = _sampling_because(facts, chances, looked_at)
     rule = asked or ("class_centred" if missed else "uniform")
     if rule == "uniform":
-        return SamplingChoice(rule="uniform", because=because, reference="measured in DESIGN.md")
+        return SamplingChoice(rule="uniform", because=because, reference="measured: docs/remedies.md")
     remedy = find(rule)
     usual: dict[str, Any] = {entry.name: entry.default for entry in remedy.settings}
     if "labels" in usual:
@@ -130,9 +131,8 @@ def sampling_choice(facts: PartFacts, *, crop: int, asked: str | None) -> Sampli
         usual["temperature"] = chosen_temperature([entry.share for entry in facts.classes])
     if rule == "copy_paste":
         because += "; " + "; ".join(blob_reason(facts.classes[label]) for label in usual["labels"])
-    return SamplingChoice(
-        rule=cast("SamplingRule", rule), **usual, because=because, reference=remedy.reference
-    )
+    reference = f"{remedy.reference}; measured: docs/remedies.md"
+    return SamplingChoice(rule=cast("SamplingRule", rule), **usual, because=because, reference=reference)
 
 
 def rarest_class(facts: PartFacts) -> ClassFacts:
@@ -221,6 +221,6 @@ def _sampling_because(facts: PartFacts, chances: Mapping[int, float], looked_at:
     if chance < MISSED:
         return (
             f"{crop} holds {name} with a chance of only {chance:.0%}: a third of the crops is centred on "
-            "such classes"
+            "such classes, which on roads of 0.2 % raised IoU from 0.37 to 0.72"
         )
     return f"{crop} holds {name}, the class most often missed, with a chance of {chance:.0%}"

@@ -68,6 +68,20 @@ def test_a_batch_without_a_counted_pixel_is_zero_with_zero_gradient(name, kind, 
 
 
 @every_loss
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float32], ids=["fp16", "bf16", "fp32"]
+)
+def test_nothing_counts_however_sure_the_map_is(name, kind, dtype):
+    # The sum of a few such logits is beyond fp16, and infinity times 0 is not a number.
+    _, labels = example(kind, shape=size(name))
+    for strength in (6e4, -6e4):
+        logits = torch.full((2, KINDS[kind].classes, *size(name)), strength, dtype=dtype)
+        value, slope = check_finite(name, kind, logits, torch.full_like(labels, VOID))
+        assert value.item() == 0
+        assert not slope.any()
+
+
+@every_loss
 def test_an_image_without_a_counted_pixel_beside_a_full_one(name, kind):
     logits, labels = example(kind, shape=size(name))
     labels[0] = VOID

@@ -64,6 +64,8 @@ class Slopes(NamedTuple):
     classes) or by z_1 - z_0 (two of them), (images, classes, pixels) by each logit for yes-or-no questions."""
     by_sums: Tensor | None
     """(3 or 4, images, classes), in the logits' dtype: by hits, claimed, present (of no effect) and squares."""
+    doubt: Tensor | None = None
+    """(images, classes, pixels) chance of the wrong answer to yes-or-no questions, if it was kept."""
 
 
 def places(logits: Tensor, labels: Labels) -> Iterator[Place]:

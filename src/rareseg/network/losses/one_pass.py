@@ -2,7 +2,8 @@
 
 The softmax or sigmoid is computed once for all terms. What is kept for the way back is one slope per question:
 (batch, pixels) for exclusive classes, and for yes-or-no questions the gradient itself as far as it is known.
-Chances are computed again there, which costs no more than to write and read them. So the gradient is the only
+Without pixelwise terms these keep the chance of the wrong answer where the gradient will be; otherwise chances
+are computed again, which costs no more than to write and read them. So the gradient is the only
 array of the logits' size. A graph that is gone back through twice measures anew the second time.
 """
 
@@ -77,10 +78,13 @@ class _Measure(torch.autograd.Function):
         kept, ctx.kept = ctx.kept, None
         if kept is None and wants.terms:
             kept = _measured(logits, labels, wants._replace(sums=False, slopes=True))[2]
-        if kept is not None and not (kept.device.type == "cpu" and float(by_value) == 1):
+        if wants.terms and kept is not None and not (kept.device.type == "cpu" and float(by_value) == 1):
             kept.mul_(by_value.to(kept.dtype))
         dtype = in_full_precision(logits[:0]).dtype
-        return _gradient(logits, labels, kept, by_sums.to(dtype) if wants.sums else None), None, None
+        slopes = Slopes(kept if wants.terms else None, by_sums.to(dtype) if wants.sums else None)
+        if not wants.terms:
+            slopes = slopes._replace(doubt=kept)
+        return _gradient(logits, labels, slopes), None, None
 
 
 class _Surprises(torch.autograd.Function):
@@ -103,15 +107,20 @@ class _Surprises(torch.autograd.Function):
         for place in places(rows, labels):
             rate = _way(labels).slope_of_surprise(cut(rows, labels, place), place.of(by_surprise))
             place.of(kept).copy_(rate)
-        return _gradient(logits, labels, kept, None), None
+        return _gradient(logits, labels, Slopes(kept, None)), None
 
 
 def _measured(logits: Tensor, labels: Labels, wants: Wants) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return the pixelwise terms' sum, the sums of p, and the slopes of the former if wanted."""
+    """Return the pixelwise terms' sum, the sums of p, and what is kept for the way back.
+
+    The latter are the slopes of the pixelwise terms if wanted. Without terms it is the chance of the wrong answer to
+    yes-or-no questions, in room that the gradient will take.
+    """
     rows = logits.flatten(2)
     value = torch.zeros((), dtype=labels.wide, device=logits.device)
     sums = value.new_zeros((3 + wants.squared if wants.sums else 0, *rows.shape[:2]))
-    kept = _room(rows, labels) if wants.slopes and wants.terms else None
+    by_doubt = labels.yes_or_no and rows.dtype == in_full_precision(rows[:0]).dtype
+    kept = _room(rows, labels) if wants.slopes and (wants.terms or by_doubt) else None
     for place in places(rows, labels):
         room = None if kept is None else place.of(kept)
         added, by_class = _way(labels).measure(cut(rows, labels, place), wants, room)
@@ -122,17 +131,23 @@ def _measured(logits: Tensor, labels: Labels, wants: Wants) -> tuple[Tensor, Ten
     return value, sums, kept
 
 
-def _gradient(logits: Tensor, labels: Labels, kept: Tensor | None, by_sums: Tensor | None) -> Tensor:
+def _gradient(logits: Tensor, labels: Labels, slopes: Slopes) -> Tensor:
+    """Return dL/dz; slopes are those of the whole batch."""
     rows = logits.flatten(2)
-    # Slopes of yes-or-no questions are of the logits' shape: what comes through the sums is added to them.
+    by_sums = slopes.by_sums
+    kept = slopes.by_pixel if slopes.doubt is None else slopes.doubt
+    # What was kept of yes-or-no questions is of the logits' shape: the gradient is written over it.
     found = kept if labels.yes_or_no and kept is not None and kept.dtype == rows.dtype else None
     if found is None:
         found = torch.empty_like(rows)
     if found is not kept or by_sums is not None:
         for place in places(rows, labels):
-            by_pixel = None if kept is None else place.of(kept)
-            slopes = Slopes(by_pixel, None if by_sums is None else by_sums[:, place.images])
-            _way(labels).gradient(cut(rows, labels, place), slopes, place.of(found))
+            here = Slopes(
+                None if slopes.by_pixel is None else place.of(slopes.by_pixel),
+                None if by_sums is None else by_sums[:, place.images],
+                None if slopes.doubt is None else place.of(slopes.doubt),
+            )
+            _way(labels).gradient(cut(rows, labels, place), here, place.of(found))
     return found.view(logits.shape)
 
 

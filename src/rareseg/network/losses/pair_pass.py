@@ -73,7 +73,7 @@ def _through_sums(block: Block, by_sums: Tensor) -> Tensor:
     if len(by_sums) > 3:
         squares = 2 * by_sums[3].unsqueeze(2)
         by_chance.add_(chances * squares.sum(dim=1, keepdim=True)).sub_(squares[:, :1])
-    return sigmoid_pass.through_sigmoid(by_chance, chances, block.counted).squeeze(1)
+    return sigmoid_pass.through_sigmoid(by_chance, chances, block.counted, out=by_chance).squeeze(1)
 
 
 def _asked(block: Block) -> tuple[Tensor, Tensor]:

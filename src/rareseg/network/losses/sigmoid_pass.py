@@ -39,7 +39,8 @@ def measure(block: Block, wants: Wants, slopes: Tensor | None) -> tuple[Tensor |
     Args:
         block: Pixels.
         wants: What is wanted.
-        slopes: (images, classes, pixels), to which the terms' slopes by z are written if it is given.
+        slopes: (images, classes, pixels), to which the terms' slopes by z are written if it is given; without
+            terms, q.
     """
     value, moments = asked(block, block.logits, held(block), wants, slopes)
     if moments is None:
@@ -66,7 +67,7 @@ def slope_of_surprise(block: Block, rate: Tensor) -> Tensor:
 def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
     """Write dL/dz of the block to `out`, (images, classes, pixels) of the logits' dtype.
 
-    `out` may be the slopes of the pixelwise terms themselves.
+    `out` may be the slopes of the pixelwise terms themselves, or q that was kept.
     """
     direct = slopes.by_pixel
     if slopes.by_sums is None:
@@ -75,12 +76,21 @@ def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
         else:
             out.copy_(direct)
         return
-    chances = block.logits.sigmoid()
+    squared = len(slopes.by_sums) > 3
+    holds = held(block)
+    if squared or direct is not None:
+        chances = block.logits.sigmoid()
+    else:
+        # Measured anew it has the same digits.
+        chances = _wrong(block.logits, holds).sigmoid_() if slopes.doubt is None else slopes.doubt
     # Two plain steps: addcmul is four times as slow where it has to broadcast.
-    by_chance = held(block).mul_(slopes.by_sums[0].unsqueeze(2)).add_(slopes.by_sums[1].unsqueeze(2))
-    if len(slopes.by_sums) > 3:
+    by_chance = holds.mul_(slopes.by_sums[0].unsqueeze(2)).add_(slopes.by_sums[1].unsqueeze(2))
+    if squared:
         by_chance.add_(chances * (2 * slopes.by_sums[3].unsqueeze(2)))
-    found = through_sigmoid(by_chance, chances, block.counted)
+    if direct is None and out.dtype == chances.dtype:
+        through_sigmoid(by_chance, chances, block.counted, out=out)
+        return
+    found = through_sigmoid(by_chance, chances, block.counted, out=by_chance)
     if direct is None:
         out.copy_(found)
     else:
@@ -95,18 +105,18 @@ def asked(
     Args:
         block: Whose pixels they are.
         logits: (images, questions, pixels).
-        holds: The same shape, 1 for yes and 0 for no.
+        holds: The same shape, 1 for yes and 0 for no; used up.
         wants: Terms with factors (questions, 1) or (questions, 2).
-        slopes: The same shape, to which the terms' slopes by the logits are written if it is given.
+        slopes: The same shape, to which the terms' slopes by the logits are written if it is given; without
+            terms, q.
     """
+    if not wants.terms:
+        # q (1 - q) is p (1 - p), so that q is all that the way back needs.
+        doubt = torch.addcmul(logits, holds, logits, value=-2, out=slopes).sigmoid_()
+        return None, _moments(_errors(doubt, holds, block.counted), holds, wants, block.labels.wide)
     wrong = _wrong(logits, holds)
-    surprise = F.softplus(wrong, threshold=SURE) if wants.terms else None
-    doubt = wrong.sigmoid_()
-    value = slope = None
-    if surprise is not None:
-        if block.counted is not None:
-            surprise.mul_(block.counted.unsqueeze(1))
-        value, slope = _pixelwise(surprise, doubt, holds, wants, block.labels.wide)
+    doubt = wrong.sigmoid()
+    value, slope = _pixelwise(_parts(wrong, doubt, block.counted), doubt, holds, wants, block.labels.wide)
     if slopes is None and not wants.sums:
         return value, None
     errors = _errors(doubt, holds, block.counted, out=slopes)
@@ -126,9 +136,9 @@ def held(block: Block) -> Tensor:
     return bits.to(block.logits.dtype)
 
 
-def through_sigmoid(by_chance: Tensor, chances: Tensor, counted: Tensor | None) -> Tensor:
-    """Return p (1 - p) d where counted, else 0, (images, questions, pixels)."""
-    found: Tensor = torch.ops.aten.sigmoid_backward(by_chance, chances)
+def through_sigmoid(by_chance: Tensor, chances: Tensor, counted: Tensor | None, *, out: Tensor) -> Tensor:
+    """Return p (1 - p) d where counted, else 0, (images, questions, pixels), written to `out`: either of both too."""
+    found: Tensor = torch.ops.aten.sigmoid_backward.grad_input(by_chance, chances, grad_input=out)
     return found if counted is None else found.mul_(counted.unsqueeze(1))
 
 
@@ -143,10 +153,38 @@ def _errors(doubt: Tensor, holds: Tensor, counted: Tensor | None, out: Tensor | 
     return found if counted is None else found.mul_(counted.unsqueeze(1))
 
 
+def _parts(wrong: Tensor, doubt: Tensor, counted: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return max(u, 0), in the place of u, and -min(q, 1 - q): s is the first - log(1 + the second).
+
+    That keeps the digits of s at both ends, and as q is needed anyway takes two thirds of softplus's time.
+    """
+    near = torch.rsub(doubt, 1)
+    torch.minimum(near, doubt, out=near).neg_()
+    wrong.clamp_(min=0)
+    if counted is not None:
+        wrong.mul_(counted.unsqueeze(1))
+        near.mul_(counted.unsqueeze(1))
+    return wrong, near
+
+
+def _sum_of_surprise(large: Tensor, near: Tensor, wide: torch.dtype) -> Tensor:
+    """Return the sum of s over pixels, (images, questions), from its two parts."""
+    # Logarithms are dear: one of a product of four factors, each from 1/2 to 1, instead of four.
+    for _ in range(2):
+        if near.shape[2] % 2 == 0:
+            first, second = near.chunk(2, dim=2)
+            near = torch.addcmul(first, first, second).add_(second)
+    return large.sum(dim=2).to(wide) - near.log1p().sum(dim=2).to(wide)
+
+
 def _pixelwise(
-    surprise: Tensor, doubt: Tensor, holds: Tensor, wants: Wants, wide: torch.dtype
+    parts: tuple[Tensor, Tensor], doubt: Tensor, holds: Tensor, wants: Wants, wide: torch.dtype
 ) -> tuple[Tensor, Tensor | None]:
     """Return the sum of the terms, and its slope by s, as far as it varies."""
+    if len(wants.terms) == 1 and wants.terms[0][0] == 0 and wants.terms[0][1].shape[1] == 1:
+        factors = wants.terms[0][1].unsqueeze(0)
+        return (_sum_of_surprise(*parts, wide) * factors.squeeze(2)).sum(), factors
+    surprise = parts[0].sub_(parts[1].log1p_())
     value = torch.zeros((), dtype=wide, device=doubt.device)
     slope: Tensor | None = None
     for gamma, table in wants.terms:
@@ -161,9 +199,11 @@ def _pixelwise(
 
 
 def _moments(errors: Tensor, holds: Tensor, wants: Wants, wide: torch.dtype) -> Moments:
+    """Return the sums; `holds` is used up."""
+    present = holds.sum(dim=2)
     squares = errors.square().sum(dim=2).to(wide) if wants.squared else None
-    missed = (errors * holds).sum(dim=2).to(wide)
-    return Moments(errors.sum(dim=2).to(wide), missed, holds.sum(dim=2).to(wide), squares)
+    missed = holds.mul_(errors).sum(dim=2)
+    return Moments(errors.sum(dim=2).to(wide), missed.to(wide), present.to(wide), squares)
 
 
 def _looked_up(table: Tensor, holds: Tensor) -> Tensor:

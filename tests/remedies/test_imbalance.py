@@ -262,7 +262,7 @@ def test_a_sampling_rule_that_is_asked_for_is_followed():
     for rule, share in (("above_mean", 0.5), ("copy_paste", 0.5)):
         chosen = sampling_choice(ROADS, crop=256, asked=rule)
         assert (chosen.rule, chosen.share, chosen.labels) == (rule, share, (1,))
-        assert chosen.reference == find(rule).reference
+        assert chosen.reference.startswith(find(rule).reference)
     even = sampling_choice(part_facts((0.6, 0.4)), crop=256, asked="class_centred")
     assert even.labels == (1,)
 

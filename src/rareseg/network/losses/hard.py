@@ -138,7 +138,7 @@ def _mean_of_chosen(logits: Tensor, labels: Labels, weights: Weights, choice: Ch
         amounts = table.index_select(0, labels.values.flatten())
     number = int(labels.pixels.sum())
     if number == 0:
-        return in_full_precision(logits.sum() * 0)
+        return in_full_precision(logits).sum() * 0
     losses = losses.flatten()
     ranked = losses.detach()
     if labels.counted is not None:

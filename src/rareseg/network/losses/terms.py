@@ -120,7 +120,7 @@ def total(
             )
             value = value if weight == 1 else weight * value
             found = value if found is None else found + value
-    return in_full_precision(logits.sum() * 0) if found is None else found
+    return in_full_precision(logits).sum() * 0 if found is None else found
 
 
 def _joint(terms: Sequence[tuple[float, PixelTerm | OverlapTerm]], logits: Tensor, labels: Labels) -> Tensor:

@@ -56,16 +56,27 @@ class Place(NamedTuple):
         return batch[self.images, ..., self.pixels]
 
 
+class Kept(NamedTuple):
+    """What the way back needs: of the whole batch, or room for it in one block."""
+
+    by_pixel: Tensor | None = None
+    """The slopes of the pixelwise terms; None without these. (images, pixels) by -log p of the label (exclusive
+    classes) or by z_1 - z_0 (two of them), (images, classes, pixels) by each logit for yes-or-no questions."""
+    chances: Tensor | None = None
+    """(images, classes, pixels) p of three and more exclusive classes, or the chance of the wrong answer to
+    yes-or-no questions; None where they are computed again."""
+
+    def of(self, place: "Place") -> "Kept":
+        """Return the block's part."""
+        return Kept(*(None if one is None else place.of(one) for one in self))
+
+
 class Slopes(NamedTuple):
     """Slopes of the loss by what one block found."""
 
-    by_pixel: Tensor | None
-    """The slopes of the pixelwise terms; None without these. (images, pixels) by -log p of the label (exclusive
-    classes) or by z_1 - z_0 (two of them), (images, classes, pixels) by each logit for yes-or-no questions."""
+    kept: Kept
     by_sums: Tensor | None
     """(3 or 4, images, classes), in the logits' dtype: by hits, claimed, present (of no effect) and squares."""
-    doubt: Tensor | None = None
-    """(images, classes, pixels) chance of the wrong answer to yes-or-no questions, if it was kept."""
 
 
 def places(logits: Tensor, labels: Labels) -> Iterator[Place]:

@@ -1,10 +1,9 @@
 """One pass over the logits for everything that a sum of losses needs, and one back for its gradient.
 
-The softmax or sigmoid is computed once for all terms. What is kept for the way back is one slope per question:
-(batch, pixels) for exclusive classes, and for yes-or-no questions the gradient itself as far as it is known.
-Without pixelwise terms these keep the chance of the wrong answer where the gradient will be; otherwise chances
-are computed again, which costs no more than to write and read them. So the gradient is the only
-array of the logits' size. A graph that is gone back through twice measures anew the second time.
+The softmax or sigmoid is computed once for all terms. What is kept for the way back is one slope per question,
+for yes-or-no questions the gradient itself as far as it is known, and where overlaps need them the chances, in the
+room that the gradient will take. So the gradient is the only array of the logits' size. A graph that is gone back
+through twice measures anew the second time, and so do half precision's chances, which the gradient's room would round.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rareseg.network.losses import pair_pass, sigmoid_pass, softmax_pass
-from rareseg.network.losses.block import Slopes, Term, Wants, cut, places
+from rareseg.network.losses.block import Kept, Slopes, Term, Wants, cut, places
 from rareseg.network.losses.targets import Labels, in_full_precision
 
 
@@ -75,16 +74,16 @@ class _Measure(torch.autograd.Function):
         labels: Labels = ctx.labels
         wants: Wants = ctx.wants
         # What was kept is used up, as it may become the gradient.
-        kept, ctx.kept = ctx.kept, None
-        if kept is None and wants.terms:
-            kept = _measured(logits, labels, wants._replace(sums=False, slopes=True))[2]
-        if wants.terms and kept is not None and not (kept.device.type == "cpu" and float(by_value) == 1):
-            kept.mul_(by_value.to(kept.dtype))
+        kept: Kept | None = ctx.kept
+        ctx.kept = None
+        if kept is None:
+            # In the same way, for the same digits.
+            kept = _measured(logits, labels, wants)[2]
+        rates = kept.by_pixel
+        if rates is not None and not (rates.device.type == "cpu" and float(by_value) == 1):
+            rates.mul_(by_value.to(rates.dtype))
         dtype = in_full_precision(logits[:0]).dtype
-        slopes = Slopes(kept if wants.terms else None, by_sums.to(dtype) if wants.sums else None)
-        if not wants.terms:
-            slopes = slopes._replace(doubt=kept)
-        return _gradient(logits, labels, slopes), None, None
+        return _gradient(logits, labels, Slopes(kept, by_sums.to(dtype) if wants.sums else None)), None, None
 
 
 class _Surprises(torch.autograd.Function):
@@ -107,23 +106,17 @@ class _Surprises(torch.autograd.Function):
         for place in places(rows, labels):
             rate = _way(labels).slope_of_surprise(cut(rows, labels, place), place.of(by_surprise))
             place.of(kept).copy_(rate)
-        return _gradient(logits, labels, Slopes(kept, None)), None
+        return _gradient(logits, labels, Slopes(Kept(by_pixel=kept), None)), None
 
 
-def _measured(logits: Tensor, labels: Labels, wants: Wants) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return the pixelwise terms' sum, the sums of p, and what is kept for the way back.
-
-    The latter are the slopes of the pixelwise terms if wanted. Without terms it is the chance of the wrong answer to
-    yes-or-no questions, in room that the gradient will take.
-    """
+def _measured(logits: Tensor, labels: Labels, wants: Wants) -> tuple[Tensor, Tensor, Kept]:
+    """Return the pixelwise terms' sum, the sums of p, and what is kept for the way back."""
     rows = logits.flatten(2)
     value = torch.zeros((), dtype=labels.wide, device=logits.device)
     sums = value.new_zeros((3 + wants.squared if wants.sums else 0, *rows.shape[:2]))
-    by_doubt = labels.yes_or_no and rows.dtype == in_full_precision(rows[:0]).dtype
-    kept = _room(rows, labels) if wants.slopes and (wants.terms or by_doubt) else None
+    kept = _kept(rows, labels, wants) if wants.slopes else Kept()
     for place in places(rows, labels):
-        room = None if kept is None else place.of(kept)
-        added, by_class = _way(labels).measure(cut(rows, labels, place), wants, room)
+        added, by_class = _way(labels).measure(cut(rows, labels, place), wants, kept.of(place))
         if added is not None:
             value += added
         if by_class is not None:
@@ -131,24 +124,34 @@ def _measured(logits: Tensor, labels: Labels, wants: Wants) -> tuple[Tensor, Ten
     return value, sums, kept
 
 
+def _kept(rows: Tensor, labels: Labels, wants: Wants) -> Kept:
+    """Return room for what is kept."""
+    by_pixel = _room(rows, labels) if wants.terms else None
+    chances = None
+    exact = rows.dtype == in_full_precision(rows[:0]).dtype
+    if exact and wants.sums and (not wants.terms if labels.yes_or_no else labels.classes > 2):
+        chances = torch.empty_like(rows)
+    return Kept(by_pixel, chances)
+
+
 def _gradient(logits: Tensor, labels: Labels, slopes: Slopes) -> Tensor:
     """Return dL/dz; slopes are those of the whole batch."""
     rows = logits.flatten(2)
-    by_sums = slopes.by_sums
-    kept = slopes.by_pixel if slopes.doubt is None else slopes.doubt
-    # What was kept of yes-or-no questions is of the logits' shape: the gradient is written over it.
-    found = kept if labels.yes_or_no and kept is not None and kept.dtype == rows.dtype else None
+    # The gradient is written over what was kept in its room.
+    found = next((one for one in slopes.kept if one is not None and _like(one, rows)), None)
+    done = found is slopes.kept.by_pixel and slopes.by_sums is None
     if found is None:
-        found = torch.empty_like(rows)
-    if found is not kept or by_sums is not None:
+        found, done = torch.empty_like(rows), False
+    if not done:
         for place in places(rows, labels):
-            here = Slopes(
-                None if slopes.by_pixel is None else place.of(slopes.by_pixel),
-                None if by_sums is None else by_sums[:, place.images],
-                None if slopes.doubt is None else place.of(slopes.doubt),
-            )
+            by_sums = None if slopes.by_sums is None else slopes.by_sums[:, place.images]
+            here = Slopes(slopes.kept.of(place), by_sums)
             _way(labels).gradient(cut(rows, labels, place), here, place.of(found))
     return found.view(logits.shape)
+
+
+def _like(one: Tensor, rows: Tensor) -> bool:
+    return one.shape == rows.shape and one.dtype == rows.dtype
 
 
 def _way(labels: Labels) -> ModuleType:

@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 
 from rareseg.network.losses import sigmoid_pass
-from rareseg.network.losses.block import Block, Slopes, Wants
+from rareseg.network.losses.block import Block, Kept, Slopes, Wants
 
 
-def measure(block: Block, wants: Wants, slopes: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+def measure(block: Block, wants: Wants, room: Kept) -> tuple[Tensor | None, Tensor | None]:
     """Return the pixelwise terms' sum over the block, and the sums over pixels; None where not wanted.
 
     Args:
         block: Pixels.
         wants: What is wanted.
-        slopes: (images, pixels), to which the terms' slopes by x are written if it is given.
+        room: To which the terms' slopes by x are written where it is given.
     """
     difference, holds = _asked(block)
     wants = wants._replace(terms=tuple((gamma, table.view(1, -1)) for gamma, table in wants.terms))
-    by_x = None if slopes is None else slopes.unsqueeze(1)
-    value, moments = sigmoid_pass.asked(block, difference, holds, wants, by_x)
+    by_x = None if room.by_pixel is None else room.by_pixel.unsqueeze(1)
+    value, moments = sigmoid_pass.asked(block, difference, holds, wants, Kept(by_pixel=by_x))
     if moments is None:
         return value, None
     errors, missed, present, squares = moments
@@ -54,7 +54,7 @@ def slope_of_surprise(block: Block, rate: Tensor) -> Tensor:
 
 def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
     """Write dL/dz of the block to `out`, (images, 2, pixels) of the logits' dtype."""
-    found = slopes.by_pixel
+    found = slopes.kept.by_pixel
     if slopes.by_sums is not None:
         through = _through_sums(block, slopes.by_sums)
         found = through if found is None else through.add_(found)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rareseg.network.losses.block import Block, Slopes, Wants, faded
+from rareseg.network.losses.block import Block, Kept, Slopes, Wants, faded
 
 SURE = 50.0
 """log(1 + e^u) is u to every digit of a float64 beyond this."""
@@ -33,16 +33,15 @@ class Moments(NamedTuple):
     """Of e^2, if wanted."""
 
 
-def measure(block: Block, wants: Wants, slopes: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+def measure(block: Block, wants: Wants, room: Kept) -> tuple[Tensor | None, Tensor | None]:
     """Return the pixelwise terms' sum over the block, and the sums over pixels; None where not wanted.
 
     Args:
         block: Pixels.
         wants: What is wanted.
-        slopes: (images, classes, pixels), to which the terms' slopes by z are written if it is given; without
-            terms, q.
+        room: To which the terms' slopes by z are written where it is given, or without terms q.
     """
-    value, moments = asked(block, block.logits, held(block), wants, slopes)
+    value, moments = asked(block, block.logits, held(block), wants, room)
     if moments is None:
         return value, None
     errors, missed, present, squares = moments
@@ -69,7 +68,7 @@ def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
 
     `out` may be the slopes of the pixelwise terms themselves, or q that was kept.
     """
-    direct = slopes.by_pixel
+    direct = slopes.kept.by_pixel
     if slopes.by_sums is None:
         if direct is None:
             out.zero_()
@@ -82,7 +81,8 @@ def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
         chances = block.logits.sigmoid()
     else:
         # Measured anew it has the same digits.
-        chances = _wrong(block.logits, holds).sigmoid_() if slopes.doubt is None else slopes.doubt
+        kept = slopes.kept.chances
+        chances = _wrong(block.logits, holds).sigmoid_() if kept is None else kept
     # Two plain steps: addcmul is four times as slow where it has to broadcast.
     by_chance = holds.mul_(slopes.by_sums[0].unsqueeze(2)).add_(slopes.by_sums[1].unsqueeze(2))
     if squared:
@@ -98,7 +98,7 @@ def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
 
 
 def asked(
-    block: Block, logits: Tensor, holds: Tensor, wants: Wants, slopes: Tensor | None
+    block: Block, logits: Tensor, holds: Tensor, wants: Wants, room: Kept
 ) -> tuple[Tensor | None, Moments | None]:
     """Return the pixelwise terms' sum over questions, and what the sums are made of; None where not wanted.
 
@@ -107,14 +107,14 @@ def asked(
         logits: (images, questions, pixels).
         holds: The same shape, 1 for yes and 0 for no; used up.
         wants: Terms with factors (questions, 1) or (questions, 2).
-        slopes: The same shape, to which the terms' slopes by the logits are written if it is given; without
-            terms, q.
+        room: Of the same shape, to which the terms' slopes by the logits are written where it is given, or
+            without terms q.
     """
     if not wants.terms:
         # q (1 - q) is p (1 - p), so that q is all that the way back needs.
-        doubt = torch.addcmul(logits, holds, logits, value=-2, out=slopes).sigmoid_()
+        doubt = torch.addcmul(logits, holds, logits, value=-2, out=room.chances).sigmoid_()
         return None, _moments(_errors(doubt, holds, block.counted), holds, wants, block.labels.wide)
-    wrong = _wrong(logits, holds)
+    wrong, slopes = _wrong(logits, holds), room.by_pixel
     doubt = wrong.sigmoid()
     value, slope = _pixelwise(_parts(wrong, doubt, block.counted), doubt, holds, wants, block.labels.wide)
     if slopes is None and not wants.sums:

@@ -11,32 +11,33 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rareseg.network.losses.block import Block, Slopes, Wants, faded
+from rareseg.network.losses.block import Block, Kept, Slopes, Wants, faded
 
 LOG2_E = 1.4426950408889634
 
 
-def measure(block: Block, wants: Wants, slopes: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+def measure(block: Block, wants: Wants, room: Kept) -> tuple[Tensor | None, Tensor | None]:
     """Return the pixelwise terms' sum over the block, and the sums over pixels; None where not wanted.
 
     Args:
         block: Pixels.
         wants: What is wanted.
-        slopes: (images, pixels), to which the terms' slopes by s are written if it is given.
+        room: To which the terms' slopes by s and p are written where it is given.
     """
     if not wants.terms:
-        chances = _over_classes(torch.softmax, block.logits)
+        chances = _chances(block.logits, room.chances)
         return None, _sums(block, chances, _at_label(chances, block), squared=wants.squared)
     logs = _over_classes(torch.log_softmax, block.logits)
     surprise = _at_label(logs, block).neg_()
     chance = surprise.neg().exp_() if wants.sums else None
     if block.counted is not None:
         surprise.mul_(block.counted)
-    value = _pixelwise(block, surprise, wants, slopes)
+    value = _pixelwise(block, surprise, wants, room.by_pixel)
     if chance is None:
         return value, None
     # exp2 of the rescaled logarithm takes half as long as exp.
-    return value, _sums(block, logs.mul_(LOG2_E).exp2_(), chance, squared=wants.squared)
+    chances = torch.exp2(logs.mul_(LOG2_E), out=logs if room.chances is None else room.chances)
+    return value, _sums(block, chances, chance, squared=wants.squared)
 
 
 def surprise(block: Block) -> Tensor:
@@ -51,10 +52,11 @@ def slope_of_surprise(block: Block, rate: Tensor) -> Tensor:
 
 
 def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
-    """Write dL/dz of the block to `out`, (images, classes, pixels) of the logits' dtype."""
-    chances = _over_classes(torch.softmax, block.logits)
+    """Write dL/dz of the block to `out`, (images, classes, pixels) of the logits' dtype; p may lie there."""
+    kept = slopes.kept.chances
+    chances = _over_classes(torch.softmax, block.logits) if kept is None else kept
     same = out.dtype == chances.dtype
-    rate = slopes.by_pixel
+    rate = slopes.kept.by_pixel
     if slopes.by_sums is None:
         rate = torch.zeros_like(chances[:, 0]) if rate is None else rate
         found = torch.mul(chances, rate.unsqueeze(1), out=out) if same else chances.mul_(rate.unsqueeze(1))
@@ -125,6 +127,13 @@ def _at_label(amounts: Tensor, block: Block) -> Tensor:
 def _looked_up(table: Tensor, block: Block) -> Tensor:
     # index_select is ten times as fast here as indexing.
     return table.index_select(0, block.values.flatten()).view(block.values.shape)
+
+
+def _chances(logits: Tensor, out: Tensor | None) -> Tensor:
+    if out is None or not (out.is_contiguous() and logits.is_contiguous()):
+        found = _over_classes(torch.softmax, logits)
+        return found if out is None else out.copy_(found)
+    return torch.softmax(logits, dim=1, out=out)
 
 
 def _over_classes(function: Callable[..., Tensor], logits: Tensor) -> Tensor:

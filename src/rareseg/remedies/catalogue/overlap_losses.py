@@ -146,7 +146,11 @@ COMBO = Remedy(
     formula="balance mean(-(b g ln p + (1 - b)(1 - g) ln(1 - p))) + (1 - balance)(1 - Dice), b = false_negative_weight",
     reference="Taghanaki 2018, arXiv:1805.02798, eq. 3",
     when="as cross_entropy + dice, with the cost of misses in one number",
-    traps=("b is not a class weight of the softmax: it weighs each class's yes against its no", _CALIBRATION),
+    traps=(
+        "b weighs yes against no where each class is a question of its own; of exclusive classes it weighs "
+        "every class but the first against the first, and needs the background there",
+        _CALIBRATION,
+    ),
     settings=(
         Setting(
             name="balance", kind="number", default=0.5, low=0, high=1, meaning="share of the cross-entropy"

@@ -1,6 +1,6 @@
 """Train and score one data set over several splits by scene: prints each split and the mean.
 
-    python benchmarks/splits.py [DATA] --minutes 5 --seeds 0 1 2 [--set section.field=value ...] [--plain]
+    python benchmarks/splits.py [DATA] --minutes 5 | --steps N --seeds 0 1 2 [--set section.field=value ...] [--plain]
 
 `--plain` trains the same network the usual way instead: plain cross-entropy, AdamW, last layer as torch makes it,
 classes by argmax. Runs and reports stay in the folder named by -o.
@@ -42,6 +42,7 @@ def main() -> None:
         "-o", "--output", type=Path, help="folder for runs and reports [default: a temporary one]"
     )
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--steps", type=int, help="train by steps instead: for a machine with other work")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE")
     parser.add_argument("--plain", action="store_true")
@@ -80,7 +81,13 @@ def _one(given: argparse.Namespace, seed: int, settings: dict[str, str]) -> rare
     toml.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in spec.items()))
     shown = on_stderr()
     run = rareseg.train(
-        toml, output=folder / "run", minutes=given.minutes, settings=settings, overwrite=True, progress=shown
+        toml,
+        output=folder / "run",
+        minutes=None if given.steps else given.minutes,
+        steps=given.steps,
+        settings=settings,
+        overwrite=True,
+        progress=shown,
     )
     print(
         f"split {seed}: {run.outcome}, {run.steps} steps in {run.seconds:.0f} s. {run.reason}",

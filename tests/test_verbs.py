@@ -12,6 +12,7 @@ from rareseg.records.audit import Audit
 from rareseg.records.places import read_places
 from rareseg.records.plan import Plan
 from rareseg.records.run import Run
+from rareseg.verbs import given, mapping, scoring, study
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def test_plan_takes_an_audit_or_its_file_and_settings(facts, tmp_path):
 def test_an_output_that_exists_is_refused_before_any_work(
     verb, roads, roads_run, facts, tmp_path, monkeypatch
 ):
-    for name in ("audit_data", "decide", "evaluate_run"):
-        monkeypatch.setattr(verbs, name, no_work)
+    for module, name in ((study, "audit_data"), (study, "decide"), (scoring, "evaluate_run")):
+        monkeypatch.setattr(module, name, no_work)
     (tmp_path / "out.json").write_text("mine")
     calls = {
         "audit": lambda **given: verbs.audit(roads, **given),
@@ -68,7 +69,7 @@ def test_an_output_that_exists_is_refused_before_any_work(
 
 
 def test_train_refuses_a_used_folder_before_any_work(roads, tmp_path, monkeypatch):
-    monkeypatch.setattr(verbs, "audit_data", no_work)
+    monkeypatch.setattr(given, "audit_data", no_work)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="is not empty"):
         verbs.train(roads, output=tmp_path)
@@ -148,8 +149,8 @@ def short_demo(monkeypatch, tiny):
     from rareseg import scenes
 
     real_train, real_roads, real_photo = verbs.train, scenes.write_roads, scenes.write_photo
-    monkeypatch.setattr(verbs, "_DEMO_MINUTES", 0.01)
-    monkeypatch.setattr(verbs, "train", lambda data, **given: real_train(data, settings=tiny, **given))
+    monkeypatch.setattr(mapping, "_DEMO_MINUTES", 0.01)
+    monkeypatch.setattr(mapping, "train", lambda data, **kept: real_train(data, settings=tiny, **kept))
     monkeypatch.setattr(
         scenes, "write_roads", lambda folder, **given: real_roads(folder, **given | {"count": 6, "size": 64})
     )

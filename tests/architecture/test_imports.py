@@ -64,7 +64,8 @@ def _imports(path: Path) -> set[str]:
 def test_every_imported_package_is_declared(folder: str):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["smp"], *(extras["dev"] if folder == "tests" else [])]
+    optional = [line for extra in ("smp", "keras", "lightning", "onnx") for line in extras[extra]]
+    lines = [*project["dependencies"], *optional, *(extras["dev"] if folder == "tests" else [])]
     declared = {re.split(r"[\[<>=~! ]", line)[0].lower().replace("-", "_") for line in lines}
     named = {"opencv_python_headless": "cv2", "scikit_image": "skimage"}
     own = {"rareseg", "tests", *(name for package, name in named.items() if package in declared)}

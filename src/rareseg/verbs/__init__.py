@@ -1,0 +1,12 @@
+"""The verbs of rareseg, the same in Python and on the command line: each composes stages and writes records.
+
+Everywhere, `output` is where records go, `overwrite` replaces what is there already (without it that is refused), and
+`progress` is who shows progress; None shows nothing.
+"""
+
+from rareseg.verbs.mapping import demo, predict
+from rareseg.verbs.scoring import evaluate
+from rareseg.verbs.study import audit, plan
+from rareseg.verbs.training import compare, train
+
+__all__ = ["audit", "compare", "demo", "evaluate", "plan", "predict", "train"]

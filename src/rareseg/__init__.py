@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from rareseg.records.audit import Audit as Audit
     from rareseg.records.comparison import Comparison as Comparison
     from rareseg.records.dataset import DataSpec as DataSpec
+    from rareseg.records.diagnosis import Diagnosis as Diagnosis
     from rareseg.records.plan import Plan as Plan
     from rareseg.records.report import Report as Report
     from rareseg.records.run import Run as Run
     from rareseg.verbs import audit as audit
     from rareseg.verbs import compare as compare
     from rareseg.verbs import demo as demo
+    from rareseg.verbs import diagnose as diagnose
     from rareseg.verbs import evaluate as evaluate
     from rareseg.verbs import plan as plan
     from rareseg.verbs import predict as predict
@@ -52,6 +54,7 @@ __all__ = [
     "Comparison",
     "DataError",
     "DataSpec",
+    "Diagnosis",
     "LayoutError",
     "MaskReadingError",
     "MissingPackageError",
@@ -70,6 +73,7 @@ __all__ = [
     "audit",
     "compare",
     "demo",
+    "diagnose",
     "errors",
     "evaluate",
     "losses",
@@ -88,6 +92,7 @@ _RECORDS = {
     "Audit": "rareseg.records.audit",
     "Comparison": "rareseg.records.comparison",
     "DataSpec": "rareseg.records.dataset",
+    "Diagnosis": "rareseg.records.diagnosis",
     "Plan": "rareseg.records.plan",
     "Report": "rareseg.records.report",
     "Run": "rareseg.records.run",

@@ -68,7 +68,7 @@ def test_every_imported_package_is_declared(folder: str):
     lines = [*project["dependencies"], *optional, *(extras["dev"] if folder == "tests" else [])]
     declared = {re.split(r"[\[<>=~! ]", line)[0].lower().replace("-", "_") for line in lines}
     named = {"opencv_python_headless": "cv2", "scikit_image": "skimage"}
-    own = {"rareseg", "tests", *(name for package, name in named.items() if package in declared)}
+    own = {"rareseg", "tests", "casebook", *(name for package, name in named.items() if package in declared)}
     imported = set().union(*(_imports(path) for path in (ROOT / folder).rglob("*.py")))
     assert imported - set(sys.stdlib_module_names) - own <= declared
 

@@ -97,7 +97,13 @@ def test_an_audit_says_which_remedies_apply(run_cli, audit_file):
     # One long, thin class of two.
     assert here["cldice"] == here["skeleton_recall"] == LONG
     assert here["copy_paste"] == here["enet"] == here["inverse"] == "does not apply here"
-    assert here["cross_entropy"] == here["dice"] == ""
+    assert here["cross_entropy"] == here["prior_bias"] == here["undo_shift"] == "always"
+    # A crop of 256 px, or of the largest that fits, holds road with a chance above 30 %.
+    assert here["class_centred"] == here["above_mean"] == "does not apply here"
+    for name in ("logit_adjusted", "balanced_softmax", "ldam", "rare_class"):
+        assert here[name] == here["inverse"]
+    # What no count of pixels can tell.
+    assert here["dice"] == here["focal"] == ""
     listed = _one_line(run_cli("remedies", "--audit", audit_file).stdout)
     assert f"gap in a road costs as much as a missing road {LONG}" in listed
     page = _one_line(run_cli("remedies", "cldice", "--audit", audit_file).stdout)

@@ -228,6 +228,19 @@ def test_a_state_without_its_record_is_refused(plan, set_up, tmp_path):
         set_up(plan, resume=True)
 
 
+def test_advice_fits_the_plan(plan, monkeypatch):
+    from rareseg.remedies.catalogue import add_loss, own
+
+    monkeypatch.setattr(own, "remedies", dict(own.remedies))
+    monkeypatch.setattr(own, "functions", dict(own.functions))
+    add_loss("brier", lambda logits, labels: logits.sum())
+    mixed = replace(plan, precision=replace(plan.precision, name="bf16-mixed"))
+    assert loop._ways_out(mixed).endswith("or in full precision (--set precision.name=32-true)")
+    mine = replace(plan, loss=replace(plan.loss, name="cross_entropy + 2*brier"))
+    assert "precision" not in loop._ways_out(mine)
+    assert "after a look at your own loss 'brier'" in loop._ways_out(mine)
+
+
 @pytest.mark.parametrize(("after", "kept"), [(1, False), (4, True)])
 def test_a_loss_that_is_not_finite_stops_with_advice(plan, set_up, after, kept):
     session = set_up(with_budget(plan, steps=6, validations=2))
@@ -238,11 +251,12 @@ def test_a_loss_that_is_not_finite_stops_with_advice(plan, set_up, after, kept):
         return value * math.nan if next(steps) == after else value
 
     broken = dataclasses.replace(session, course=dataclasses.replace(session.course, loss=loss))
-    advice = (
-        rf"At step {after + 1} the loss is nan .* --set optimizer.learning_rate=0.001\) or in full precision"
-    )
+    advice = rf"At step {after + 1} the loss is nan .* --set optimizer.learning_rate=0.001\)\.$"
     with pytest.raises(TrainingError, match=advice.replace("--", ".*--")) as caught:
         train(broken)
+    # It computes in full precision already, and the loss is the package's own.
+    assert "precision" not in str(caught.value)
+    assert "your own loss" not in str(caught.value)
     assert ("best weights so far stay in" in str(caught.value)) == kept
     assert (session.course.folder / "best.safetensors").exists() == kept
     # The weights themselves took no broken step.

@@ -154,7 +154,7 @@ def test_an_image_with_too_little_of_the_class_is_not_drawn_where_another_has_en
     masks[0][5, 5] = 1
     masks[2][20:40, 20:40] = 1
     store = write_store(numbered(masks), masks)
-    for minimum, images in ((1, {1, 3}), (200, {3}), (10**6, {3})):
+    for minimum, images in ((1, {1, 3}), (200, {3}), (10**6, {1, 3})):
         chosen = replace(plan, sampling=rare(temperature=0.01, minimum_pixels=minimum))
         assert {int(crop.photo[0, 0, 0]) for crop in draws(store, chosen, 40)} == images
 

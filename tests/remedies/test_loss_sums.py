@@ -25,11 +25,19 @@ def test_a_sum_is_split_into_terms_and_weights():
     assert _named("dice") == [(1.0, "dice")]
     assert _named("cross_entropy + dice") == [(1.0, "cross_entropy"), (1.0, "dice")]
     assert _named("0.5*cross_entropy+2e-1 * rmi") == [(0.5, "cross_entropy"), (0.2, "rmi")]
+    assert _named("1e+3*dice+.5E+1 * focal + 2.e+0*rmi") == [(1e3, "dice"), (5.0, "focal"), (2.0, "rmi")]
     for name in names("loss"):
         assert _named(f" 3*{name} ") == [(3.0, name)]
 
 
-@pytest.mark.parametrize("name", ["dise", "", "dice+", "+dice", "none", "enet", "cross_entropy dice", "0.5*"])
+def test_every_spelling_of_a_sum_is_the_same():
+    assert len({loss_sums.canonical(name) for name in ("dice", "1*dice", " 1.0 * dice", "1e+0*dice")}) == 1
+    assert loss_sums.canonical("cross_entropy+dice") == loss_sums.canonical("dice + cross_entropy")
+    different = ("dice", "2*dice", "dice+cross_entropy", "dice+2*cross_entropy", "2*dice+cross_entropy")
+    assert len({loss_sums.canonical(name) for name in different}) == len(different)
+
+
+@pytest.mark.parametrize("name", ["dise", "", "none", "enet", "cross_entropy dice", "0.5*"])
 def test_unknown_terms_are_refused_with_those_there_are(name: str):
     with pytest.raises(SettingError, match=r"^Unknown loss '.*Known: cross_entropy, focal, top_k,.*, rmi\."):
         terms(name)
@@ -46,6 +54,12 @@ def test_unknown_terms_are_refused_with_those_there_are(name: str):
         ("inf*dice", "expected a number above 0"),
         ("x*dice", "expected a number above 0.*received 'x'"),
         ("*dice", "expected a number above 0.*received ''"),
+        ("dice+", r"^dice\+: expected a term on either side of each \+"),
+        ("+dice", "expected a term on either side"),
+        ("dice ++ focal", "expected a term on either side"),
+        ("dice*0.5", r"such as dice or 0.5\*dice.*received 'dice\*0.5'. A factor stands before its term"),
+        ("dice*1e+3", "expected"),
+        ("1_0*dice", "expected a number above 0.*received '1_0'"),
         ("2*3*dice", r"expected terms such as dice or 0.5\*dice, joined by \+; received '2\*3\*dice'"),
     ],
 )
@@ -235,3 +249,23 @@ def test_errors_that_cost_nothing_at_all_are_refused(name: str):
     with pytest.raises(SettingError, match="are both 0, so that no error costs anything"):
         check(_loss(name, **both), classes=2, overlapping=False)
     check(_loss("combo", combo__false_negative_weight=0.0), classes=2, overlapping=False)
+
+
+def test_a_focal_loss_without_a_pixel_that_counts_is_refused():
+    nothing = _loss("focal", focal__alpha=(0.0, 0.0))
+    with pytest.raises(SettingError, match=r"loss\.focal\.alpha=0,0 makes the loss 0 whatever the map says"):
+        check(nothing, classes=2, overlapping=False)
+    check(_loss("focal", focal__alpha=(0.0, 0.5)), classes=2, overlapping=False)
+    # Of overlapping classes alpha 0 leaves the factor 1 to the answer no.
+    check(nothing, classes=2, overlapping=True)
+
+
+@pytest.mark.parametrize(("balance", "idle"), [(0.0, "false_negative_weight"), (1.0, "smoothing")])
+def test_settings_of_a_part_that_combo_leaves_out_are_refused(balance: float, idle: str):
+    changed = {"combo__balance": balance, f"combo__{idle}": 0.25}
+    with pytest.raises(
+        SettingError, match=rf"loss\.combo\.{idle}=0\.25 has no effect at loss\.combo\.balance="
+    ):
+        check(_loss("combo", **changed), classes=2, overlapping=False)
+    check(_loss("combo", combo__balance=balance), classes=2, overlapping=False)
+    check(_loss("combo", **changed | {"combo__balance": 0.5}), classes=2, overlapping=False)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import pytest
-from tests.references.facts import CPU, audit_of, camvid, overlaps, part_facts, roads
+from tests.references.facts import CAMVID, CPU, audit_of, camvid, overlaps, part_facts, roads
 
 from rareseg.errors import SettingError
 from rareseg.records.audit import Audit
@@ -403,16 +403,28 @@ def test_every_setting_that_no_plan_has_is_refused_with_those_it_has():
             "sampling.rule=class_centred needs sampling.share, which is not set: set it, for example to 0.33",
         ),
         (
-            {"sampling.rule": "above_mean", "sampling.labels": "none"},
-            "sampling.rule=above_mean needs sampling.labels, .* for example to the indices of rare classes",
-        ),
-        (
             {"sampling.rule": "rare_class", "sampling.labels": "1"},
             r"sampling.labels=\(1,\) has no effect on sampling.rule=rare_class",
         ),
         (
-            {"sampling.rule": "rare_class", "sampling.temperature": "none"},
-            "sampling.rule=rare_class needs sampling.temperature",
+            {"sampling.rule": "class_centred", "sampling.share": "0"},
+            "sampling.share=0: expected 0 < number <= 1",
+        ),
+        (
+            {"weights.deferred": "0.8", "loss.name": "ldam"},
+            r"set weights.deferred=none, or choose a rule that takes it \(weights.rule=inverse, ",
+        ),
+        (
+            {"sampling.share": "0.5"},
+            r"or choose a rule that takes it \(sampling.rule=class_centred, sampling.rule=rare_class, ",
+        ),
+        (
+            {"initialisation.prior_bias": "false", "initialisation.prior": "0.5,0.5"},
+            "initialisation.prior=0.5,0.5 has no effect on initialisation.prior_bias=false",
+        ),
+        (
+            {"loss.name": "focal", "loss.focal.alpha": "0,0"},
+            "loss.focal.alpha=0,0 makes the loss 0 whatever the map says",
         ),
         (
             {"sampling.rule": "rare_class", "sampling.temperature": "200"},
@@ -525,6 +537,10 @@ def test_no_setting_is_accepted_and_then_ignored(audit: str, section: str, field
             if after is None:
                 continue
             value = getattr(getattr(after, section), field)
+            if how == "decide" and text == "none" and field in ("labels", "temperature"):
+                # Their usual value, by which the rules choose: as if it had not been named.
+                assert value == now
+                continue
             assert value != now, text
             assert getattr(after, section).set_by == "user"
             assert decode(encode(after), Plan, "plan") == after
@@ -719,6 +735,11 @@ def test_weights_that_would_have_to_be_computed_are_not_amended():
         ("sampling", {"rule": "class_centred", "share": 0.3, "labels": (1, 7)}, "class indices from 0 to 1"),
         ("sampling", {"rule": "rare_class", "share": 1.0, "minimum_pixels": 5}, "needs sampling.temperature"),
         ("initialisation", {"prior": (0.5, 0.1)}, "adds up to 0.6"),
+        (
+            "weights",
+            {"rule": "inverse", "values": (5.0, 0.0)},
+            r"weights.values=\(5.0, 0.0\) are not those of weights.rule=inverse.*not 4.8: set weights.rule=given",
+        ),
     ],
 )
 def test_a_plan_edited_by_hand_is_checked(section: str, values: dict[str, object], complaint: str | None):
@@ -728,6 +749,47 @@ def test_a_plan_edited_by_hand_is_checked(section: str, values: dict[str, object
         return
     with pytest.raises(SettingError, match=complaint):
         checked(plan, classes=2)
+
+
+@pytest.mark.parametrize(("shares", "total"), [((0.96, 0.52), "1.48"), ((0.0, 0.0), "0")])
+def test_shares_edited_by_hand_are_checked(shares: tuple[float, ...], total: str):
+    plan = msgspec.structs.replace(decide(roads(), CPU), shares=shares)
+    with pytest.raises(
+        SettingError, match=rf"shares=.* adds up to {total}; the shares of exclusive classes add"
+    ):
+        checked(plan, classes=2)
+
+
+def test_what_the_catalogue_calls_usual_may_be_said():
+    """None is the usual value of these, and means that the rules choose."""
+    for name, field in (("rare_class", "temperature"), ("class_centred", "labels"), ("above_mean", "labels")):
+        chosen = {"sampling.rule": name}
+        assert find(name).setting(field).default is None
+        said = decide(roads(), CPU, settings=chosen | {f"sampling.{field}": "none"})
+        assert said == decide(roads(), CPU, settings=chosen)
+        assert getattr(said.sampling, field) is not None
+
+
+def test_a_prior_that_is_not_used_is_refused_in_a_given_plan_too():
+    bare = amended(decide(roads(), CPU), classes=2, settings={"initialisation.prior_bias": "false"})
+    with pytest.raises(SettingError, match="initialisation.prior=0.5,0.5 has no effect"):
+        amended(bare, classes=2, settings={"initialisation.prior": "0.5,0.5"})
+
+
+def test_weights_that_do_nothing_are_told_in_the_reason():
+    """Of which there are many: in most data every image holds every class."""
+    chosen = {"weights.rule": "effective_number"}
+    level = decide(camvid(), CPU, settings=chosen).weights
+    assert "effective_number does next to nothing here: its weights differ by 0.0% at most" in level.because
+    assert "as every class lies in nearly every image (weights.counted=objects" in level.because
+    facts = part_facts(CAMVID)
+    seldom = msgspec.structs.replace(facts.counts, images_with=(10,) * 10 + (2,))
+    uneven = decide(audit_of(msgspec.structs.replace(facts, counts=seldom)), CPU, settings=chosen).weights
+    assert max(uneven.values) > 2 * min(uneven.values)
+    assert "next to nothing" not in uneven.because
+    assert (
+        "next to nothing" not in decide(camvid(), CPU, settings={"weights.rule": "inverse"}).weights.because
+    )
 
 
 def test_weights_that_the_edited_loss_ignores_are_refused():

@@ -14,6 +14,7 @@ from rareseg import __version__
 from rareseg.cli.audit import audit
 from rareseg.cli.compare import compare
 from rareseg.cli.demo import demo
+from rareseg.cli.diagnose import diagnose
 from rareseg.cli.evaluate import evaluate
 from rareseg.cli.plan import plan
 from rareseg.cli.predict import predict
@@ -60,10 +61,11 @@ def main() -> None:
     rareseg evaluate RUN DATA              scores on held-out images
     rareseg predict RUN scene.tif -o MAPS  map whole scenes
     rareseg compare DATA -o OUT            find out which remedy helps on this data
+    rareseg diagnose DATA --model FILE     say why somebody's network fails
 
     DATA is a folder of images and masks, or a TOML file that says where they are.
     """
 
 
-for _command in (audit, plan, train, evaluate, predict, compare, remedies, demo):
+for _command in (audit, plan, train, evaluate, predict, compare, diagnose, remedies, demo):
     main.add_command(_command)

@@ -1,7 +1,7 @@
 """`rareseg remedies`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -38,9 +38,9 @@ def remedies(*, name: str | None, audit: Path | None, as_json: bool) -> None:
     from rareseg.remedies import catalogue
     from rareseg.report import remedy_tables
 
-    facts = _training_part(audit) if audit else None
+    data = _audited(audit) if audit else None
     names = catalogue.names() if name is None else (name,)
-    entries = [_described(catalogue.find(known), facts) for known in names]
+    entries = [_described(catalogue.find(known), data) for known in names]
     if as_json:
         shown = entries if name is None else entries[0]
         click.echo(json.dumps(shown, indent=1, ensure_ascii=False))
@@ -51,22 +51,46 @@ def remedies(*, name: str | None, audit: Path | None, as_json: bool) -> None:
         out.show(lambda _: remedy_tables.remedy_page(entries[0], _settings(remedy), _use(remedy)))
 
 
-def _training_part(path: Path) -> "PartFacts":
+class _Data(NamedTuple):
+    """What remedies are judged by."""
+
+    facts: "PartFacts"
+    """Of the training part."""
+    crop: int
+    """px, as a plan of these data chooses it."""
+    overlapping: bool
+
+
+def _audited(path: Path) -> _Data:
     from rareseg.errors import DataError
     from rareseg.records import codec
     from rareseg.records.audit import Audit
+    from rareseg.remedies.training import crop_choice
 
-    facts = codec.read(path, Audit).part("train")
-    if facts is None:
+    audit = codec.read(path, Audit)
+    facts = audit.part("train")
+    pairs = [pair for pair in audit.dataset.pairs if pair.part == "train"]
+    if facts is None or not pairs:
         message = (
             f"{path} has no training part, and remedies apply to what is trained on: audit data that has one."
         )
         raise DataError(message)
-    return facts
+    return _Data(facts, crop_choice(pairs).size, audit.dataset.overlapping)
 
 
-def _described(remedy: "Remedy", facts: "PartFacts | None") -> dict[str, Any]:
-    here = "" if facts is None or remedy.applies is None else remedy.applies(facts) or "does not apply here"
+def _judged(remedy: "Remedy", data: _Data) -> str:
+    """Return whether a remedy applies, and why; "" where an audit cannot tell."""
+    if remedy.applies is None:
+        return ""
+    idle = None if remedy.idle is None else remedy.idle(data.facts)
+    applies = remedy.applies(data.facts, crop=data.crop, overlapping=data.overlapping)
+    if applies is None or idle is not None:
+        return f"does not apply here{'' if idle is None else f': {idle}'}"
+    return applies
+
+
+def _described(remedy: "Remedy", data: _Data | None) -> dict[str, Any]:
+    here = "" if data is None else _judged(remedy, data)
     settings = [
         {"name": entry.name, "range": entry.span(), "unit": entry.unit, "default": entry.default}
         | {"meaning": entry.meaning}

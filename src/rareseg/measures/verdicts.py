@@ -33,14 +33,16 @@ def with_verdicts(rows: Sequence[Row], *, default: str) -> tuple[Row, ...]:
     return tuple(replace(row, verdict=_verdict(row, default)) for row in rows)
 
 
-def decided(rows: Sequence[Row], *, default: str) -> Decision:
+def decided(rows: Sequence[Row], *, default: str, budget: str = "--minutes") -> Decision:
     """Choose the winner: the best, unless the default is level with it, because then its rules decide.
+
+    `budget` is the option by which the comparison was given its length.
 
     A candidate that collapsed or failed on any seed cannot win.
     """
     sound = [row for row in rows if row.state == "compared" and row.scores is not None]
     if not sound:
-        return _without_winner(rows)
+        return _without_winner(rows, budget)
     best = sound[0]
     scored = f"{best.candidate} scores an average precision of {_ap(best)} ({best.steps} steps, {_seeds(best.seeds)})"
     if best.candidate == default:
@@ -117,12 +119,12 @@ def _compared(gap: Difference, name: str) -> str:
     return f"within the noise of {name}: {spelled(value, signed=True)}"
 
 
-def _without_winner(rows: Sequence[Row]) -> Decision:
+def _without_winner(rows: Sequence[Row], budget: str) -> Decision:
     collapsed = [row.candidate for row in rows if row.state == "collapsed"]
     if collapsed:
         summary = (
             f"No winner: every candidate of the last rung collapsed or failed ({', '.join(collapsed)} collapsed). "
-            "Give more --minutes, so that each is trained for longer."
+            f"Give more {budget}, so that each is trained for longer."
         )
         return Decision(None, "", summary)
     return Decision(None, "", "No winner yet: no candidate has finished the last rung.")

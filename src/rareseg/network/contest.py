@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
-from rareseg.errors import StaleRecordError
+from rareseg.errors import SettingError, StaleRecordError
 from rareseg.measures import halving
 from rareseg.measures.intervals import scene_draws
 from rareseg.measures.ranking import Findings, Judged, mean_score, ranked
@@ -22,6 +22,10 @@ from rareseg.records.plan import Plan
 
 PILOT_STEPS = 30
 """Length of the training that shows what a step and a trial take."""
+
+
+class _Overdue(BaseException):
+    """The time is over before the first trial. Not an Exception: a trial that raises one counts as failed."""
 
 
 @final
@@ -77,12 +81,30 @@ class Contest:
     def _begin(self) -> None:
         """Lay out the rungs; where they depend on the time, a short training shows first what a step takes."""
         if self.request.minutes is not None:
-            self._trial(self.yardsticks[0], 0, PILOT_STEPS, parts=("val",), shown=lambda _: None)
+            try:
+                self._trial(self.yardsticks[0], 0, PILOT_STEPS, parts=("val",), shown=self._watch_pilot)
+            except _Overdue as overdue:
+                raise self._too_little_time() from overdue
+            if self.times.seconds_left <= 0:
+                raise self._too_little_time()
         self.times.open(
             challengers=len(self.trained) - len(self.yardsticks),
             yardsticks=len(self.yardsticks),
             steps=self.request.steps,
         )
+
+    def _watch_pilot(self, done: float) -> None:
+        del done
+        if self.times.seconds_left <= 0:
+            raise _Overdue
+
+    def _too_little_time(self) -> SettingError:
+        message = (
+            f"Comparing {len(self.trained)} candidates with {self.request.seeds} seeds takes longer than "
+            f"{self.request.minutes:g} minutes here: the trial run of {PILOT_STEPS} steps alone, which shows what a step "
+            "takes, used them up. Give more --minutes."
+        )
+        return SettingError(message)
 
     def _next(self) -> Rung:
         tier, *left = self.times.left

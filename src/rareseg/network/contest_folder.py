@@ -50,11 +50,13 @@ def requested(folder: Path, asked: Asked) -> Request:
     if asked.minutes is not None or asked.steps is not None:
         budget_choice(asked.minutes, asked.steps)
     seeds = SEEDS if asked.seeds is None else asked.seeds
-    if not 1 <= seeds <= MOST_SEEDS:
+    if not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
         message = f"seeds must be a whole number from 1 to {MOST_SEEDS}; received {seeds}."
         raise SettingError(message)
+    # One text is a list as on the command line, not one candidate per letter.
+    named = asked.remedies.split(",") if isinstance(asked.remedies, str) else asked.remedies
     return Request(
-        remedies=tuple(asked.remedies or candidates.USUAL),
+        remedies=tuple(named or candidates.USUAL),
         seeds=seeds,
         minutes=MINUTES if asked.minutes is None and asked.steps is None else asked.minutes,
         steps=asked.steps,

@@ -22,6 +22,8 @@ from rareseg.network.probes import CollapseWatch
 from rareseg.progress import Progress, Task
 from rareseg.records.plan import Plan
 from rareseg.records.run import CollapseCheck, Outcome, TrainingState, Validation
+from rareseg.remedies import loss_sums
+from rareseg.remedies.catalogue import own
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]
 """Logits, labels and the share of the budget that is used, to a scalar."""
@@ -194,15 +196,26 @@ def _backward(
     norm = nn.utils.clip_grad_norm_(trainee.model.parameters(), course.plan.optimizer.clip_norm)
     value = float(loss.detach())
     if not math.isfinite(value) or not math.isfinite(float(norm)):
-        rate = course.plan.optimizer.learning_rate
         best = f"The best weights so far stay in {course.folder}. " if trainee.state.validations else ""
         message = (
             f"At step {trainee.state.step + 1} the loss is {value} and its gradient {float(norm)}: no finite "
-            f"numbers. {best}Train again with a lower rate (--set optimizer.learning_rate={rate / 10:g}) "
-            "or in full precision (--set precision.name=32-true)."
+            f"numbers. {best}Train again {_ways_out(course.plan)}."
         )
         raise TrainingError(message)
     return value, float(norm)
+
+
+def _ways_out(plan: Plan) -> str:
+    """Return what may help where numbers are no longer finite."""
+    ways = [f"with a lower rate (--set optimizer.learning_rate={plan.optimizer.learning_rate / 10:g})"]
+    if plan.precision.name != "32-true":
+        ways.append("in full precision (--set precision.name=32-true)")
+    mine = [term.remedy.name for term in loss_sums.terms(plan.loss.name) if term.remedy.name in own.remedies]
+    if mine:
+        ways.append(
+            f"after a look at your own loss {' and '.join(map(repr, mine))} (a logarithm or root of 0, a division by 0)"
+        )
+    return ", or ".join(ways)
 
 
 def _watch(course: Course, trainee: Trainee, log: TrainingLog) -> CollapseCheck:

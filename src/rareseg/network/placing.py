@@ -148,8 +148,8 @@ def _rare_class(cutter: _Cutter, temperature: float, minimum: int) -> _Draw:
     images = []
     for label in range(cutter.classes):
         pixels = cutter.store.holders(label).pixels if shares[label] else np.zeros(0, np.int64)
-        # Where no image holds enough of the class, those that hold some must do.
-        images.append(np.flatnonzero(pixels >= min(minimum, max(pixels.max(initial=1), 1))))
+        # Where no image holds enough of the class, all that hold some must do.
+        images.append(np.flatnonzero(pixels >= (minimum if (pixels >= minimum).any() else 1)))
 
     def draw(rng: np.random.Generator) -> _Cut | None:
         label = int(rng.choice(len(chances), p=chances))

@@ -8,13 +8,13 @@ with another loss.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import NoReturn, final
 
 from rareseg.errors import SettingError
 from rareseg.records.overrides import unknown
 from rareseg.remedies import catalogue, loss_sums
 
-NONE, DEFAULT = "none", "default"
+NONE, DEFAULT = catalogue.RESERVED
 YARDSTICKS = (NONE, DEFAULT)
 """Trained to the end whatever they score: what the others are measured against."""
 
@@ -80,7 +80,7 @@ def parse(names: Sequence[str], settings: Mapping[str, str] | None = None) -> tu
 
 def _spelled(name: str) -> str:
     """Return a name as it is shown: no spaces, and "none" where nothing is named."""
-    tidy = "+".join(part.strip().replace(" ", "") for part in name.split("+"))
+    tidy = name.replace(" ", "")
     if not tidy.strip("+"):
         message = f"Expected a candidate such as none, dice or prior_bias+cross_entropy+0.5*dice; received {name!r}."
         raise SettingError(message)
@@ -89,7 +89,7 @@ def _spelled(name: str) -> str:
 
 def _own(name: str) -> dict[str, str]:
     """Return what a candidate sets by its name."""
-    parts = name.split("+")
+    parts = loss_sums.parts(name)
     if NONE in parts and len(parts) > 1:
         message = f"{name}: none stands alone, as every candidate but default starts from it. Leave it out."
         raise SettingError(message)
@@ -122,9 +122,14 @@ def _family(part: str, name: str) -> str:
         *(entry for family in ("loss", "weights", "sampling") for entry in catalogue.names(family)),
     )
     known = (*known, _BIAS)
-    if remedy not in known:
-        message = f"{name}: {unknown('remedy', remedy, known)}"
+    if remedy in catalogue.names("prior") and remedy != _BIAS:
+        message = (
+            f"{name}: {remedy} is done after training and trains nothing, so it cannot be compared as a way to train: "
+            f"leave it out. `rareseg remedies {remedy}` says how to ask for it."
+        )
         raise SettingError(message)
+    if remedy not in known:
+        _refuse_unknown(remedy, part, name, known)
     family = catalogue.family_of(remedy)
     if remedy != part and family != "loss":
         message = (
@@ -134,9 +139,21 @@ def _family(part: str, name: str) -> str:
     return family
 
 
+def _refuse_unknown(remedy: str, part: str, name: str, known: Sequence[str]) -> NoReturn:
+    if "*" in part and part.partition("*")[0] in known:
+        message = f"{name}: a factor stands before its loss, as in 0.5*dice; received {part!r}."
+        raise SettingError(message)
+    hint = f" A loss of your own is made known by rareseg.losses.add({remedy!r}, function)."
+    message = f"{name}: {unknown('remedy', remedy, known)}{hint if remedy.isidentifier() else ''}"
+    raise SettingError(message)
+
+
 def _checked(settings: Mapping[str, str]) -> dict[str, str]:
     compared = [key for key, _ in _PLAIN.values()]
     for key in settings:
+        if "." not in key and key not in _BUDGET:
+            message = f"Expected settings as section.field, such as crop.size; received {key!r}."
+            raise SettingError(message)
         if key in compared:
             message = f"{key} is what is compared: name remedies instead of setting it."
             raise SettingError(message)
@@ -150,7 +167,7 @@ def _checked(settings: Mapping[str, str]) -> dict[str, str]:
 
 def _fitting(name: str, shared: Mapping[str, str]) -> dict[str, str]:
     """Return the shared settings that belong to a candidate."""
-    remedies = [part.rpartition("*")[2] for part in name.split("+")]
+    remedies = [part.rpartition("*")[2] for part in loss_sums.parts(name)]
     families = {catalogue.family_of(remedy) for remedy in remedies if remedy not in YARDSTICKS}
     # The default's loss is for the rules to choose, with its usual settings.
     losses = remedies if "loss" in families or DEFAULT in remedies else ["cross_entropy"]

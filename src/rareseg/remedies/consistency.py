@@ -10,11 +10,11 @@ import msgspec
 from rareseg.errors import SettingError
 from rareseg.records.plan import Choice, Plan
 from rareseg.remedies import imbalance, loss_sums, training
-from rareseg.remedies.catalogue import find
+from rareseg.remedies.catalogue import Family, find, names
 from rareseg.remedies.catalogue.other_remedies import DEFERRED
 
-_PRIOR_TOLERANCE = 0.02
-"""How far from 1 the sum of a prior may be: numbers typed with two digits."""
+_TOLERANCE = 0.02
+"""How far from 1 the sum of a prior may be, and the mean weight that a rule gives: numbers typed with two digits."""
 
 
 def check(plan: Plan, *, classes: int) -> None:
@@ -24,6 +24,7 @@ def check(plan: Plan, *, classes: int) -> None:
         SettingError: naming the settings that contradict each other.
     """
     _check_classes(plan, classes)
+    _check_shares(plan)
     _check_names(plan)
     _check_weights(plan)
     _check_sampling(plan, classes)
@@ -44,6 +45,15 @@ def _check_classes(plan: Plan, classes: int) -> None:
                 f"{name} must hold {classes} entries, one per class of the data; it holds {len(values)}."
             )
             raise SettingError(message)
+
+
+def _check_shares(plan: Plan) -> None:
+    if not any(plan.shares) or (not plan.overlapping and abs(sum(plan.shares) - 1) > _TOLERANCE):
+        message = (
+            f"shares={plan.shares} adds up to {sum(plan.shares):.3g}; the shares of exclusive classes add up to 1, and "
+            "those of others to more than 0. Keep what the plan was made with."
+        )
+        raise SettingError(message)
 
 
 def _check_names(plan: Plan) -> None:
@@ -106,6 +116,13 @@ def _check_weights(plan: Plan) -> None:
     if not any(values):
         message = f"weights.values={values} gives every class the weight 0: raise one of them."
         raise SettingError(message)
+    mean = sum(weight * share for weight, share in zip(values, plan.shares, strict=True)) / sum(plan.shares)
+    if rule != "given" and abs(mean - 1) > _TOLERANCE:
+        message = (
+            f"weights.values={values} are not those of weights.rule={rule}, which give a pixel the mean weight 1, not "
+            f"{mean:.3g}: set weights.rule=given to use your own."
+        )
+        raise SettingError(message)
     if not any(term.remedy.takes_weights for term in loss_sums.terms(plan.loss.name)):
         raise SettingError(imbalance.idle_weights(rule, plan.loss.name))
 
@@ -121,7 +138,8 @@ def _check_rule(section: str, choice: Choice, rule: str) -> None:
         where = f"{section}.{field}"
         if field not in known:
             if value is not None:
-                message = f"{where}={value} has no effect on {section}.rule={rule}: set {where}=none."
+                idle = f"{where}={value} has no effect on {section}.rule={rule}: set {where}=none"
+                message = f"{idle}, or choose a rule that takes it ({_takers(section, field)})."
                 raise SettingError(message)
             continue
         if value is None and (known[field].default is not None or field in ("labels", "temperature")):
@@ -131,6 +149,14 @@ def _check_rule(section: str, choice: Choice, rule: str) -> None:
             )
             raise SettingError(message)
         known[field].checked(value, where)
+
+
+def _takers(section: str, field: str) -> str:
+    """Return the rules of a section that have a setting, as they are asked for."""
+    family: Family = "weights" if section == "weights" else "sampling"
+    return ", ".join(
+        f"{section}.rule={name}" for name in names(family) if find(name).setting(field) is not None
+    )
 
 
 def _check_sampling(plan: Plan, classes: int) -> None:
@@ -146,7 +172,7 @@ def _check_prior(plan: Plan) -> None:
     if not any(prior):
         message = f"initialisation.prior={prior} gives every class the share 0: raise one of them."
         raise SettingError(message)
-    if not plan.overlapping and abs(sum(prior) - 1) > _PRIOR_TOLERANCE:
+    if not plan.overlapping and abs(sum(prior) - 1) > _TOLERANCE:
         message = (
             f"initialisation.prior={prior} adds up to {sum(prior):.3g}; the shares of exclusive classes add "
             "up to 1."

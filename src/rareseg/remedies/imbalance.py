@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 from rareseg.errors import SettingError
-from rareseg.records.audit import CROP_SIZES, ClassFacts, PartFacts
+from rareseg.records.audit import ClassFacts, PartFacts
 from rareseg.records.overrides import unknown
 from rareseg.records.plan import (
     LossChoice,
@@ -21,12 +21,14 @@ from rareseg.records.plan import (
 from rareseg.remedies import loss_sums
 from rareseg.remedies import weights as class_weights
 from rareseg.remedies.catalogue import find, names
-from rareseg.remedies.sampling import blob_reason, chosen_temperature
-
-SELDOM = 0.05
-"""Share below which one of several exclusive classes is left out by unweighted cross-entropy (CamVid)."""
-MISSED = 0.3
-"""Chance of a crop to hold a class below which crops are centred on it."""
+from rareseg.remedies.sampling import (
+    MISSED,
+    SELDOM,
+    blob_reason,
+    chosen_temperature,
+    crop_chances,
+    measured_crop,
+)
 
 
 def loss_choice(facts: PartFacts, asked: str | None, settings: Mapping[str, str] | None = None) -> LossChoice:
@@ -76,14 +78,18 @@ def weights_choice(
     adjusted = [term.remedy.name for term in loss_sums.terms(loss.name) if term.remedy.takes_shares]
     decided = "sqrt_inverse" if several and seldom and takes_weights and not adjusted else "none"
     named = rule or decided
+    values = _weights(named, facts, given, _rule_settings(named, wished))
+    because = _weights_because(
+        facts, several=several, seldom=seldom, takes_weights=takes_weights, adjusted=adjusted
+    )
+    if named not in ("none", "given"):
+        because += class_weights.level_warning(named, facts.counts, values)
     return WeightsChoice(
         rule=cast("WeightRule", named),
-        values=_weights(named, facts, given, _rule_settings(named, wished)),
+        values=values,
         **_rule_settings(named, wished),
         deferred=None if wished is None or named == "none" else wished.deferred,
-        because=_weights_because(
-            facts, several=several, seldom=seldom, takes_weights=takes_weights, adjusted=adjusted
-        ),
+        because=because,
         reference="measured in DESIGN.md",
     )
 
@@ -113,11 +119,7 @@ def sampling_choice(facts: PartFacts, *, crop: int, asked: str | None) -> Sampli
     """
     if asked not in (None, "uniform", *names("sampling")):
         raise SettingError(unknown("sampling.rule", str(asked), ("uniform", *names("sampling"))))
-    rare = [
-        (label, entry) for label, entry in enumerate(facts.classes) if entry.pixels and entry.share < SELDOM
-    ]
-    looked_at = _measured_crop(facts, crop)
-    chances = {label: _crop_chance(facts, entry, looked_at) for label, entry in rare}
+    looked_at, chances = measured_crop(facts, crop), crop_chances(facts, crop)
     missed = {label: chance for label, chance in chances.items() if chance < MISSED}
     because = _sampling_because(facts, chances, looked_at)
     rule = asked or ("class_centred" if missed else "uniform")
@@ -195,20 +197,6 @@ def _weights_because(
             f"{' and '.join(adjusted)} corrects for rare classes already ({names}): weights would do so again"
         )
     return f"{len(facts.classes)} classes compete for one answer, and unweighted these seldom win it: {names}"
-
-
-def _measured_crop(facts: PartFacts, crop: int) -> int | None:
-    """Return the largest measured crop size not above `crop` (or the smallest), None if none was measured."""
-    measured = [
-        size for size, positions in zip(CROP_SIZES, facts.counts.crop_positions, strict=True) if positions
-    ]
-    return max((size for size in measured if size <= crop), default=measured[0] if measured else None)
-
-
-def _crop_chance(facts: PartFacts, entry: ClassFacts, looked_at: int | None) -> float:
-    """Return the chance that a crop holds the class; images too small to be measured are crops themselves."""
-    chance = None if looked_at is None else entry.crop_chance[CROP_SIZES.index(looked_at)]
-    return entry.images / facts.counts.images if chance is None else chance
 
 
 def _sampling_because(facts: PartFacts, chances: Mapping[int, float], looked_at: int | None) -> str:

@@ -35,11 +35,21 @@ def initialisation_choice(
         prior_bias=True if asked is None else asked,
         prior=tuple(float(value) for value in prior),
         because=(
-            f"shares{weighted} are {listed}: starting there, cross-entropy begins at its floor for a "
-            f"constant map ({floor:.3f} nats), and no step is spent on learning the prior"
+            f"shares{weighted} are {listed}: starting there, {_begins(loss, floor)}no step is spent on learning the "
+            "prior"
         ),
         reference="Lin 2017, arXiv:1708.02002, sec. 4.1",
     )
+
+
+def _begins(loss: LossChoice, floor: float) -> str:
+    """Return the part of the reason that holds the floor of cross-entropy, where it is the loss that has one."""
+    exact = ["cross_entropy", "logit_adjusted", "balanced_softmax"]
+    if loss.settings.get("ldam.max_margin") == 0:
+        exact.append("ldam")
+    if not any(term.remedy.name in exact for term in loss_sums.terms(loss.name)):
+        return ""
+    return f"cross-entropy begins at its floor for a constant map ({floor:.3f} nats), and "
 
 
 def _smoothed(shares: NDArray[np.float64], loss: LossChoice, *, overlapping: bool) -> NDArray[np.float64]:

@@ -15,6 +15,8 @@ RAMP = "ramp"
 """Setting of terms that may come in slowly: applied by the sum, not by the loss itself."""
 
 _TERM = re.compile(r"(?:(?P<weight>[^*]*)\*)?(?P<name>[^*]*)")
+_LARGE = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)[eE])\+(\d+\s*\*)")
+"""A weight such as 1e+3, whose plus joins no terms."""
 
 
 class Term(NamedTuple):
@@ -24,6 +26,24 @@ class Term(NamedTuple):
     weight: float
 
 
+def parts(name: str) -> list[str]:
+    """Split a sum such as "1e+3*dice + focal" into what the plus signs join.
+
+    Raises:
+        SettingError: if a plus joins nothing.
+    """
+    found = [part.strip() for part in _LARGE.sub(r"\1\2", name).split("+")]
+    if len(found) > 1 and not all(found):
+        message = f"{name}: expected a term on either side of each +. Leave out the + that joins nothing."
+        raise SettingError(message)
+    return found
+
+
+def canonical(name: str) -> str:
+    """Return the same sum as every spelling of it has it: terms by name, each with its weight."""
+    return " + ".join(sorted(f"{term.weight!r}*{term.remedy.name}" for term in terms(name)))
+
+
 def terms(name: str) -> tuple[Term, ...]:
     """Split a loss's name into its terms.
 
@@ -31,11 +51,13 @@ def terms(name: str) -> tuple[Term, ...]:
         SettingError: on an unknown or repeated term, or a weight that is no number above 0.
     """
     found: list[Term] = []
-    for part in name.split("+"):
-        match = _TERM.fullmatch(part.strip())
-        if match is None:
+    for part in parts(name):
+        match = _TERM.fullmatch(part)
+        # dice*0.5 names no loss 0.5.
+        if match is None or re.match(r"[-.\d]", match["name"].strip()):
             message = (
-                f"loss.name={name}: expected terms such as dice or 0.5*dice, joined by +; received {part!r}."
+                f"loss.name={name}: expected terms such as dice or 0.5*dice, joined by +; received {part!r}. "
+                "A factor stands before its term."
             )
             raise SettingError(message)
         remedy = find_loss(match["name"].strip())
@@ -94,23 +116,43 @@ def check(loss: LossChoice, *, classes: int, overlapping: bool) -> None:
         if overlapping and term.remedy.exclusive_only:
             message = f"loss.name={loss.name}: {term.remedy.name} needs exclusive classes, and these overlap."
             raise SettingError(message)
-    _check_together(loss)
+    _check_together(loss, overlapping=overlapping)
 
 
-def _check_together(loss: LossChoice) -> None:
+def _check_together(loss: LossChoice, *, overlapping: bool) -> None:
     """Check settings that are legal one by one but not together."""
-    parts = [term.remedy.name for term in terms(loss.name)]
-    if all(loss.settings.get(f"{name}.{RAMP}") for name in parts):
+    named = [term.remedy.name for term in terms(loss.name)]
+    if all(loss.settings.get(f"{name}.{RAMP}") for name in named):
         message = (
             f"loss.name={loss.name}: every term has a ramp, so the loss would begin at 0: add a term such as "
             "cross_entropy, or set the ramp to 0."
         )
         raise SettingError(message)
-    for name in parts:
+    for name in named:
         costs = [f"{name}.false_positive_weight", f"{name}.false_negative_weight"]
         if not any(loss.settings.get(cost, 1) for cost in costs):
             message = (
                 f"loss.{costs[0]} and loss.{costs[1]} are both 0, so that no error costs anything: raise one."
+            )
+            raise SettingError(message)
+    alpha = loss.settings.get("focal.alpha")
+    if isinstance(alpha, tuple) and not any(alpha) and not overlapping:
+        listed = ",".join(f"{n:g}" for n in alpha)
+        message = f"loss.focal.alpha={listed} makes the loss 0 whatever the map says: raise one of them."
+        raise SettingError(message)
+    if "combo" in named:
+        _check_combo(loss)
+
+
+def _check_combo(loss: LossChoice) -> None:
+    """Check that no setting belongs to the part of combo that its balance leaves out."""
+    usual = settings("combo")
+    for balance, idle in ((0, "false_negative_weight"), (1, "smoothing")):
+        key = f"combo.{idle}"
+        if loss.settings["combo.balance"] == balance and loss.settings[key] != usual[key]:
+            message = (
+                f"loss.{key}={loss.settings[key]} has no effect at loss.combo.balance={balance}, which leaves that "
+                f"part of the loss out: leave it at {usual[key]}, or set the balance between 0 and 1."
             )
             raise SettingError(message)
 
@@ -152,7 +194,8 @@ def _weight(text: str | None, part: str, name: str) -> float:
     if text is None:
         return 1.0
     try:
-        weight = float(text)
+        # Python itself would take 1_0 as 10.
+        weight = math.nan if "_" in text else float(text)
     except ValueError:
         weight = math.nan
     if not 0 < weight < math.inf:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.errors import SettingError
-from rareseg.records.audit import ClassFacts
+from rareseg.records.audit import CROP_SIZES, ClassFacts, PartFacts
 
 SPREAD = 0.65
 """Classes drawn, counted as exp(entropy) of their chances, per class that occurs.
@@ -18,6 +18,10 @@ equally likely classes: 0.65 of 19. On three classes of 63, 25 and 12 % the same
 """
 ELONGATED = 5.0
 """Area over squared width from which a class is not blob-like: a disc has 0.79, an ellipse of 6 to 1 has 4.7."""
+SELDOM = 0.05
+"""Share below which one of several exclusive classes is left out by unweighted cross-entropy (CamVid)."""
+MISSED = 0.3
+"""Chance of a crop to hold a class below which crops are centred on it."""
 _LOWEST, _HIGHEST = 1e-6, 100.0
 _HALVINGS = 100
 
@@ -105,6 +109,29 @@ def blob_reason(facts: ClassFacts) -> str:
         f"objects of {facts.name} cover {size:.4g} px at a width of {facts.median_width:.3g} px, {ratio:.3g} times "
         f"the width squared (a disc: 0.8; linear from {ELONGATED:g}): {kind}"
     )
+
+
+def measured_crop(facts: PartFacts, crop: int) -> int | None:
+    """Return the largest measured crop size not above `crop` (or the smallest), None if none was measured."""
+    measured = [
+        size for size, positions in zip(CROP_SIZES, facts.counts.crop_positions, strict=True) if positions
+    ]
+    return max((size for size in measured if size <= crop), default=measured[0] if measured else None)
+
+
+def crop_chances(facts: PartFacts, crop: int) -> dict[int, float]:
+    """Return the chance that a crop of `crop` px holds each class that is seldom, by index.
+
+    Images too small to be measured are crops themselves.
+    """
+    looked_at = measured_crop(facts, crop)
+    place = None if looked_at is None else CROP_SIZES.index(looked_at)
+    found = {}
+    for label, entry in enumerate(facts.classes):
+        if entry.pixels and entry.share < SELDOM:
+            chance = None if place is None else entry.crop_chance[place]
+            found[label] = entry.images / facts.counts.images if chance is None else chance
+    return found
 
 
 def class_balanced_indices(

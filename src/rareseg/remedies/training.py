@@ -151,6 +151,9 @@ def budget_choice(minutes: float | None, steps: int | None) -> BudgetChoice:
         if value is not None and not 0 < value < math.inf:
             message = f"{name} must be a number above 0; received {value}."
             raise SettingError(message)
+    if steps is not None and int(steps) != steps:
+        message = f"steps must be a whole number above 0; received {steps}."
+        raise SettingError(message)
     if steps is not None:
         return BudgetChoice(steps=steps, because="asked for", reference="", set_by="user")
     if minutes is not None:

@@ -21,6 +21,9 @@ ENET_CONSTANT = 1.02
 
 Weights = tuple[float, ...]
 
+LEVEL = 1.1
+"""Largest weight over smallest below which weights change next to nothing."""
+
 RULES = ("none", "inverse", "sqrt_inverse", "median_frequency", "enet", "effective_number")
 """Rules that `by_rule` knows."""
 
@@ -159,6 +162,19 @@ def ratio(weights: Sequence[float]) -> float:
         message = f"weights must hold a number above 0; got {tuple(weights)}. Raise one of them."
         raise SettingError(message)
     return max(used) / min(used)
+
+
+def level_warning(rule: str, counts: Counts, weights: Sequence[float]) -> str:
+    """Return what to add to a plan's reason where a rule weighs all classes that occur alike; "" where it does not."""
+    used = [weight for weight, pixels in zip(weights, counts.pixels, strict=True) if pixels]
+    if len(used) < 2 or ratio(used) >= LEVEL:
+        return ""
+    found = f"; but {rule} does next to nothing here: its weights differ by {ratio(used) - 1:.1%} at most"
+    if rule == "effective_number" and min(counts.images_with) > 0.9 * counts.images:
+        found += (
+            ", as every class lies in nearly every image (weights.counted=objects counts objects instead)"
+        )
+    return found
 
 
 def by_rule(

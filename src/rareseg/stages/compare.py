@@ -1,10 +1,9 @@
 """Compare: which remedies help on this data, found by training them side by side under equal budgets."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from rareseg.errors import DataError, SettingError, StaleRecordError
 from rareseg.imagery.sets.contents import changed_files
@@ -30,26 +29,13 @@ from rareseg.records.audit import Audit
 from rareseg.records.comparison import Comparison, ComparisonOutcome, PlannedRung, Request
 from rareseg.records.places import Places, places_file, write_places
 from rareseg.records.plan import Plan
-from rareseg.remedies import candidates
 from rareseg.remedies.candidates import DEFAULT, YARDSTICKS
+from rareseg.remedies.entrants import Decide, Entrants, enter
 from rareseg.report import charts, comparison_page
 
 _ONE_VIEW = {"inference.views": "1"}
 """Trials are mapped as they are: turned and mirrored views lift them all, and take most of the time."""
 _COMPARED = ("loss", "weights", "sampling", "initialisation")
-
-
-class Decide(Protocol):
-    """Makes a plan of a budget and settings, as stages.plan.decide does with an audit and a machine."""
-
-    def __call__(
-        self,
-        *,
-        minutes: float | None = ...,
-        steps: int | None = ...,
-        settings: Mapping[str, str] | None = ...,
-    ) -> Plan:
-        """Return the plan; raises SettingError where settings contradict each other."""
 
 
 class Tools(NamedTuple):
@@ -76,35 +62,45 @@ def compare_remedies(
     """Train the candidates of `request` on the images below `root`, and leave what came of it in `folder`.
 
     `data` is where the user said the data is; `fresh` says that the audit was made from these files a moment ago, so
-    that they need no look. A candidate that fails or collapses is a row of the result; Ctrl-C keeps the trials that
-    were finished, and reports on them.
+    that they need no look. A candidate that fails or collapses is a row of the result; one of which no plan can be
+    made is told at once. Ctrl-C keeps the trials that were finished, and reports on them; of a finished comparison
+    that is resumed it goes on to the caller, and the record stays as it was.
 
     Raises:
-        SettingError: if a candidate does not exist, or the time does not suffice for the shortest schedule.
+        SettingError: if a candidate does not exist, no challenger can be planned, or the time does not suffice for
+            the shortest schedule.
         DataError: if the validation part holds none of the rare classes.
         StaleRecordError: if the files are not those of the audit, or trials were made from another plan.
         RecordError: if the record of a trial is damaged.
     """
     if not fresh:
         _check_files(root, audit)
-    entered = _enter(request, tools.decide)
+    entered = enter(request, tools.decide)
     contest = _contest(entered, root, audit, request, folder / TRIALS, tools=tools)
     contest.progress = progress or Silent()
+    for name, reason in entered.unplanned.items():
+        contest.progress.say(f"{name} is not compared: {reason}")
+    earlier = codec.read(folder / COMPARISON, Comparison) if resume else None
+    settled = earlier is not None and earlier.outcome == "finished"
 
     def save(outcome: ComparisonOutcome) -> Comparison:
         record = _record(contest, outcome, data.resolve().name)
         codec.write(folder / COMPARISON, record, overwrite=True)
         return record
 
-    contest.saved = lambda: save("running")
-    if resume:
-        _take_up(contest, codec.read(folder / COMPARISON, Comparison))
+    # A finished comparison stays one while its trials are gone through again.
+    contest.saved = (lambda: None) if settled else (lambda: save("running"))
+    if earlier is not None:
+        _take_up(contest, earlier)
     else:
         remove_comparison(folder)
     _keep_audit(folder / AUDIT, audit, tools.places)
     contest.saved()
     try:
-        record = save(contest.run())
+        outcome = contest.run()
+        if settled and outcome == "interrupted":
+            raise KeyboardInterrupt
+        record = save(outcome)
     except SettingError:
         # No time for any candidate: nothing is lost by clearing up, and the next attempt finds its place free.
         if not contest.findings.judged:
@@ -132,48 +128,8 @@ def _check_files(root: Path, audit: Audit) -> None:
         raise StaleRecordError(message)
 
 
-class _Entered(NamedTuple):
-    """The candidates: what each sets, whose plan is another's, and of whom no plan can be made."""
-
-    settings: dict[str, dict[str, str]]
-    trained: tuple[str, ...]
-    same: dict[str, str]
-    unplanned: dict[str, str]
-
-
-def _enter(request: Request, decide: Decide) -> _Entered:
-    settings = {one.name: one.settings for one in candidates.parse(request.remedies, request.settings)}
-    plans: dict[str, dict[str, object]] = {}
-    same: dict[str, str] = {}
-    unplanned: dict[str, str] = {}
-    for name, own in settings.items():
-        try:
-            content = _content(decide(steps=1, settings=own))
-        except SettingError as error:
-            # What even the bare plan does not take is no remedy's fault.
-            if name in YARDSTICKS:
-                raise
-            unplanned[name] = str(error)
-            continue
-        twin = next((other for other, plan in plans.items() if plan == content), None)
-        if twin is None:
-            plans[name] = content
-        else:
-            same[name] = twin
-    return _Entered(settings, tuple(plans), same, unplanned)
-
-
-def _content(plan: Plan) -> dict[str, object]:
-    """Return what a plan makes training do, without the reasons."""
-    bare = {
-        name: replace(choice, because="", reference="", set_by="rule")
-        for name, choice in plan.choices().items()
-    }
-    return asdict(replace(plan, **bare))
-
-
 def _contest(
-    entered: _Entered,
+    entered: Entrants,
     root: Path,
     audit: Audit,
     request: Request,
@@ -253,7 +209,10 @@ def _record(contest: Contest, outcome: ComparisonOutcome, data: str) -> Comparis
         planned=tuple(
             PlannedRung(steps=tier.steps, seeds=tier.seeds, candidates=tier.candidates) for tier in times.left
         ),
-        scenes=max((one.trial.val.scenes for one in found.judged.values() if one.trial.val), default=0),
+        scenes=max(
+            (one.trial.val.scenes for one in found.judged.values() if one.trial.val),
+            default=len({pair.group for pair in contest.audit.dataset.pairs if pair.part == "val"}),
+        ),
         chance=_chance(contest.audit, found.rare),
         test_scenes=max(
             (one.trial.test.scenes for one in found.judged.values() if one.trial.test), default=0
@@ -262,7 +221,9 @@ def _record(contest: Contest, outcome: ComparisonOutcome, data: str) -> Comparis
     if outcome == "running":
         return record
     ranks = verdicts.with_verdicts(rows(found), default=found.default)
-    decision = verdicts.decided(ranks, default=found.default)
+    decision = verdicts.decided(
+        ranks, default=found.default, budget="--minutes" if contest.request.steps is None else "--steps"
+    )
     record = replace(
         record, rows=ranks, winner=decision.winner, because=decision.because, summary=decision.summary
     )
@@ -276,7 +237,7 @@ def _chance(audit: Audit, rare: tuple[int, ...]) -> float:
     return sum(shares) / len(shares) if shares else 0.0
 
 
-def _publish(record: Comparison, entered: _Entered, folder: Path, decide: Decide) -> None:
+def _publish(record: Comparison, entered: Entrants, folder: Path, decide: Decide) -> None:
     """Write the winner's plan, the page and the chart."""
     if record.winner is None:
         (folder / PLAN).unlink(missing_ok=True)

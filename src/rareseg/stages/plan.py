@@ -30,6 +30,8 @@ _FIXED = (*Choice.__struct_fields__, "settings")
 """Fields that the plan writes itself; settings of a loss are set as loss.TERM.SETTING."""
 _DECIDED_FIRST = ("model.name", "loss.name", "weights.rule", "optimizer.name", "sampling.rule")
 """Settings that other settings follow from: a model brings its own optimizer, a loss its own gamma."""
+_CHOSEN = ("sampling.temperature", "sampling.labels")
+"""Settings whose usual value in the catalogue, none, means that the rules choose them."""
 
 
 def decide(
@@ -54,7 +56,10 @@ def decide(
         raise SettingError(message)
     budget = _budget(wishes, minutes, steps) or training.budget_choice(None, None)
     plan = _by_rules(audit, facts, machine, wishes, budget)
-    plan = checked(_with_wishes(plan, wishes, followed=_DECIDED_FIRST), classes=len(audit.dataset.classes))
+    left_to_rules = [key for key in _CHOSEN if wishes.get(key, "").lower() == "none"]
+    plan = _with_wishes(plan, wishes, followed=(*_DECIDED_FIRST, *left_to_rules))
+    plan = checked(plan, classes=len(audit.dataset.classes))
+    _check_prior_used(plan, wishes)
     _check_labels_occur(plan, facts)
     return plan
 
@@ -84,7 +89,9 @@ def amended(
     budget = _budget(wishes, minutes, steps)
     if budget is not None:
         plan = msgspec.structs.replace(plan, budget=budget)
-    return checked(_with_wishes(plan, wishes), classes=classes)
+    plan = checked(_with_wishes(plan, wishes), classes=classes)
+    _check_prior_used(plan, wishes)
+    return plan
 
 
 def checked(plan: Plan, *, classes: int) -> Plan:
@@ -179,6 +186,15 @@ def _budget(wishes: Mapping[str, str], minutes: float | None, steps: int | None)
     if asked.minutes is None and asked.steps is None:
         return None
     return training.budget_choice(asked.minutes, asked.steps)
+
+
+def _check_prior_used(plan: Plan, wishes: Mapping[str, str]) -> None:
+    if "initialisation.prior" in wishes and not plan.initialisation.prior_bias:
+        message = (
+            f"initialisation.prior={wishes['initialisation.prior']} has no effect on initialisation.prior_bias=false: "
+            "leave it out, or set initialisation.prior_bias=true."
+        )
+        raise SettingError(message)
 
 
 def _check_labels_occur(plan: Plan, facts: PartFacts) -> None:

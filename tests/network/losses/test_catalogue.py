@@ -369,7 +369,7 @@ def test_a_sum_without_a_counted_pixel_is_0_and_still_connected():
             False,
             "Unknown loss 'dise'. Did you mean 'dice'. Known: cross_en",
         ),
-        (LossChoice(name="dice+", **WHY), EQUAL, False, "Unknown loss ''"),
+        (LossChoice(name="dice+", **WHY), EQUAL, False, "expected a term on either side of each"),
         (LossChoice(name="dice+focal+dice", **WHY), EQUAL, False, "names dice twice"),
         (
             LossChoice(name="focal", **WHY),

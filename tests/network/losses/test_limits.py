@@ -271,3 +271,64 @@ def test_smoothing_where_no_label_weighs_is_finite():
     logits, labels = example("two")
     nothing = torch.where(labels == VOID, VOID, 0)
     check_finite("cross_entropy", "two", logits, nothing, weights=(0.0, 1.0), smoothing=0.2)
+
+
+@every_loss
+@pytest.mark.parametrize(
+    "shape", [(2, 0, 16), (2, 16, 0), (0, 16, 16)], ids=["no rows", "no columns", "no images"]
+)
+def test_a_batch_without_a_pixel_is_zero(name, kind, shape):
+    logits = torch.zeros((shape[0], KINDS[kind].classes, *shape[1:]), requires_grad=True)
+    labels = torch.zeros(shape, dtype=torch.int64)
+    if name == "rmi" and 0 in shape[1:]:
+        with pytest.raises(SettingError, match="Expected images of at least"):
+            loss(name, kind)(logits, labels)
+        return
+    assert loss(name, kind)(logits, labels).item() == 0
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64], ids=str)
+def test_labels_of_every_unsigned_dtype(name, kind, dtype):
+    logits, labels = example(kind, shape=size(name))
+    expected = loss(name, kind)(logits, labels)
+    assert loss(name, kind)(logits, labels.to(dtype)).item() == expected.item()
+
+
+SQUARED = {"squared": True}
+OVERLAPS = ["dice", "jaccard", "tversky", "generalised_dice", "focal_tversky", "combo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [*((name, {}) for name in OVERLAPS), ("dice", SQUARED), ("jaccard", SQUARED)],
+    ids=[*OVERLAPS, "dice squared", "jaccard squared"],
+)
+@pytest.mark.parametrize("kind", ["one", "overlapping", "two"])
+@pytest.mark.parametrize("score", [-30.0, -17.0, 17.0, 30.0])
+def test_a_pixel_that_is_surely_wrong_keeps_the_digits_of_its_gradient(name, own, kind, score):
+    """Float32 rounds 1 - 4e-8 to 1: what is left of a missed pixel must not be taken from there."""
+    labels = torch.full((1, 8, 8), 1 if kind != "overlapping" else 3)
+    labels[0, 0, 0] = 0 if score > 0 else labels[0, 0, 0]
+    scores = torch.zeros((1, KINDS[kind].classes, 8, 8))
+    scores[:, -1] = score
+    slopes = []
+    for given in (scores, scores.double()):
+        logits = given.requires_grad_()
+        slopes.append(gradient(loss(name, kind, **own)(logits, labels), logits).double())
+    assert slopes[1][:, -1].all()
+    # Squared, the slope by p is the difference of two others.
+    torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-3 if own else 1e-5, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["two", "one"])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "dice", "tversky", "top_k", "combo"])
+def test_an_infinite_logit_is_certainty(name, kind):
+    """As torch's own cross_entropy has it: a class at -inf has chance 0, and the right answer costs nothing."""
+    labels = torch.zeros((1, 4, 4), dtype=torch.int64)
+    logits = torch.zeros((1, KINDS[kind].classes, 4, 4))
+    logits[:, -1] = -torch.inf
+    value, _ = check_finite(name, kind, logits, labels)
+    assert value.item() == 0
+    labels[0, 0, 0] = 1
+    assert not loss(name, kind)(logits, labels).isnan()

@@ -1,10 +1,11 @@
 """What every loss refuses: inputs that do not belong together, and labels that no class has."""
 
+import numpy as np
 import pytest
 import torch
 from tests.references.losses.cases import EACH, example, loss, size
 
-from rareseg.errors import DataError, SettingError
+from rareseg.errors import DataError, SettingError, TrainingError
 
 # Cross-entropy with smoothing goes another way than without.
 WAYS = [(name, kind, {}) for name, kind in EACH] + [
@@ -69,3 +70,66 @@ def test_balanced_softmax_is_for_exclusive_classes(kind):
     logits, labels = example(kind)
     with pytest.raises(SettingError, match="Expected exclusive classes for balanced_softmax"):
         loss("balanced_softmax", kind, shares=(0.1,) * logits.shape[1])(logits, labels)
+
+
+@every_loss
+def test_an_ignore_index_that_is_no_number_is_refused(name, kind, own):
+    logits, labels = example(kind, shape=size(name))
+    with pytest.raises(SettingError, match="Expected ignore_index to be a whole number.*received None"):
+        loss(name, kind, **own)(logits, labels, ignore_index=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "said"),
+    [
+        ("focal", {"alpha": 0.25}, "focal's alpha, one number per class.*received 0.25"),
+        ("focal", {"alpha": "ab"}, "focal's alpha, one number per class.*received 'ab'"),
+        ("cross_entropy", {"weights": 1.0}, "class weights, one per class.*received 1.0"),
+        ("cross_entropy", {"weights": ("1", "2")}, "class weights, one per class"),
+        ("top_k", {"weights": torch.tensor(2.0)}, "class weights, one per class"),
+        ("ldam", {"shares": 0.5}, "ldam's shares, one per class.*received 0.5"),
+        ("dice", {"classes": 1}, "classes to be class indices.*received 1"),
+        ("boundary", {"classes": 1}, "classes to be class indices.*received 1"),
+        ("dice", {"classes": [-1]}, r"different class indices of 0 and above.*received \(-1,\)"),
+        ("cldice", {"classes": [-1]}, r"different class indices 0\.\.1.*received \(-1,\)"),
+        ("dice", {"classes": [0.5]}, r"different class indices.*received \(0.5,\)"),
+    ],
+)
+def test_lists_that_are_none_are_refused_by_name(name, own, said):
+    logits, labels = example("two", shape=size(name))
+    with pytest.raises(SettingError, match=said):
+        loss(name, "two", **own)(logits, labels)
+
+
+@pytest.mark.parametrize("give", [torch.tensor, np.array], ids=["tensor", "array"])
+@pytest.mark.parametrize(
+    ("name", "setting", "values"),
+    [
+        ("focal", "alpha", (0.25, 0.75)),
+        ("cross_entropy", "weights", (1.0, 3.0)),
+        ("ohem", "weights", (1.0, 3.0)),
+        ("ldam", "shares", (0.75, 0.25)),
+        ("dice", "classes", (1,)),
+        ("cldice", "classes", (1,)),
+    ],
+)
+def test_lists_may_come_as_tensors_and_arrays(give, name, setting, values):
+    logits, labels = example("two", shape=size(name))
+    as_list, as_given = (
+        loss(name, "two", **{setting: one})(logits, labels) for one in (values, give(values))
+    )
+    assert as_list.item() == as_given.item()
+
+
+HANDMADE = [
+    (name, kind) for name, kind in EACH if name not in ("boundary", "hausdorff", "skeleton_recall", "rmi")
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), HANDMADE)
+def test_a_gradient_penalty_is_refused_instead_of_lost(name, kind):
+    logits = example(kind, shape=size(name))[0].detach().float().requires_grad_()
+    labels = example(kind, shape=size(name))[1]
+    value = loss(name, kind)(logits, labels)
+    with pytest.raises(TrainingError, match="cannot be differentiated once more"):
+        torch.autograd.grad(value, logits, create_graph=True)

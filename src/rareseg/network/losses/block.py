@@ -63,7 +63,7 @@ class Kept(NamedTuple):
     """The slopes of the pixelwise terms; None without these. (images, pixels) by -log p of the label (exclusive
     classes) or by z_1 - z_0 (two of them), (images, classes, pixels) by each logit for yes-or-no questions."""
     chances: Tensor | None = None
-    """(images, classes, pixels) p of three and more exclusive classes, or the chance of the wrong answer to
+    """(images, classes, pixels) p of three and more exclusive classes, or the chance of the less likely answer to
     yes-or-no questions; None where they are computed again."""
 
     def of(self, place: "Place") -> "Kept":

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
+import torch
 from torch import Tensor
 
-from rareseg.errors import SettingError
+from rareseg.errors import SettingError, TrainingError
 from rareseg.network.losses.boundaries import boundary, hausdorff
 from rareseg.network.losses.compound import combo, combo_terms, unified_focal, unified_focal_terms
 from rareseg.network.losses.hard import ohem, ohem_terms, top_k, top_k_terms
@@ -202,7 +203,21 @@ def _own_loss(
     if not isinstance(found, Tensor) or found.numel() != 1:
         message = f"Loss {name!r} must return a scalar tensor; it returned {type(found).__name__}."
         raise SettingError(message)
-    return found.reshape(())
+    found = found.reshape(())
+    if torch.is_grad_enabled() and logits.requires_grad and not found.requires_grad:
+        return _without_gradient(name, found, logits)
+    return found
+
+
+def _without_gradient(name: str, found: Tensor, logits: Tensor) -> Tensor:
+    """Return a loss of 0, as of a batch that holds nothing, connected to the logits; refuse others."""
+    if found.item() != 0:
+        message = (
+            f"Loss {name!r} returned {found.item():g} without a gradient, so nothing can be learnt from it. Compute it "
+            "from the logits by operations that have one: no argmax, comparison or rounding, no detach() or item()."
+        )
+        raise TrainingError(message)
+    return found + logits[:0].sum()
 
 
 def _check_weights(loss: LossChoice, weights: WeightsChoice) -> None:

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from rareseg.errors import SettingError
 from rareseg.network.losses import ranked_errors, ranked_tensors
+from rareseg.network.losses.first_order import first_order
 from rareseg.network.losses.targets import Labels, check_shapes, in_full_precision, read
 from rareseg.records.dataset import VOID
 
@@ -123,7 +123,7 @@ class _Extension(torch.autograd.Function):
         return value
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         alone = slope.device.type == "cpu" and slope.item() == 1  # no pass over the logits for nothing

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from rareseg.network.losses import pair_pass, sigmoid_pass, softmax_pass
 from rareseg.network.losses.block import Kept, Slopes, Term, Wants, cut, places
+from rareseg.network.losses.first_order import first_order
 from rareseg.network.losses.targets import Labels, in_full_precision
 
 
@@ -68,7 +68,7 @@ class _Measure(torch.autograd.Function):
         return value, sums
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, by_value: Tensor, by_sums: Tensor) -> tuple[Tensor | None, ...]:
         logits = ctx.saved_tensors[0]
         labels: Labels = ctx.labels
@@ -98,7 +98,7 @@ class _Surprises(torch.autograd.Function):
         return found
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, by_surprise: Tensor) -> tuple[Tensor | None, ...]:
         logits, labels = ctx.saved_tensors[0], ctx.labels
         rows = logits.flatten(2)

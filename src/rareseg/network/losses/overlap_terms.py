@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rareseg.errors import SettingError
 from rareseg.network.losses.terms import OverlapTerm, Sums, Term
-from rareseg.network.losses.weighting import check_range
+from rareseg.network.losses.weighting import check_range, listed
 
 Classes = Sequence[int] | None
 Weighting = Literal["inverse_square", "inverse", "uniform"]
@@ -50,16 +50,19 @@ def gathered(sums: Sums, *, squared: bool, per_image: bool, classes: Classes) ->
     return Sets(hits, claimed, present, (pixels > 0).to(hits.dtype))
 
 
-def checked(classes: Sequence[int], count: int) -> Sequence[int]:
+def checked(classes: Sequence[int], count: int | None = None) -> tuple[int, ...]:
     """Return class indices; raises SettingError unless they are different, of `count` classes, and some."""
-    right = all(0 <= label < count for label in classes) and len(set(classes)) == len(classes) > 0
-    if not right:
+    given = listed(classes, "classes to be class indices")
+    chosen = tuple(int(label) for label in given)
+    within = all(label >= 0 and (count is None or label < count) for label in chosen)
+    if not within or chosen != given or len(set(chosen)) < len(chosen) or not chosen:
+        span = "of 0 and above" if count is None else f"0..{count - 1}"
         message = (
-            f"Expected classes to be different class indices 0..{count - 1}, at least one, or none for all; "
-            f"received {tuple(classes)}."
+            f"Expected classes to be different class indices {span}, at least one, or none for all; "
+            f"received {given}."
         )
         raise SettingError(message)
-    return classes
+    return chosen
 
 
 def mean(losses: Tensor, sets: Sets) -> Tensor:
@@ -139,7 +142,7 @@ def check_overlap(smoothing: float, classes: Classes) -> None:
     """Raise SettingError on a smoothing or class indices that fit no network."""
     check_range(smoothing, "smoothing", low=0)
     if classes is not None:
-        checked(classes, max(classes, default=0) + 1)
+        checked(classes)
 
 
 def dice_terms(

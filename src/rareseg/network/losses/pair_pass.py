@@ -67,13 +67,13 @@ def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
 def _through_sums(block: Block, by_sums: Tensor) -> Tensor:
     """Return dL/dx through the sums, (images, pixels)."""
     difference, holds = _asked(block)
-    chances = difference.sigmoid()
     hits, claimed = by_sums[0].unsqueeze(2), by_sums[1].unsqueeze(2)
     by_chance = holds.mul_(hits.sum(dim=1, keepdim=True)).add_(claimed[:, 1:] - claimed[:, :1] - hits[:, :1])
     if len(by_sums) > 3:
         squares = 2 * by_sums[3].unsqueeze(2)
-        by_chance.add_(chances * squares.sum(dim=1, keepdim=True)).sub_(squares[:, :1])
-    return sigmoid_pass.through_sigmoid(by_chance, chances, block.counted, out=by_chance).squeeze(1)
+        by_chance.add_(difference.sigmoid().mul_(squares.sum(dim=1, keepdim=True))).sub_(squares[:, :1])
+    lesser = sigmoid_pass.lesser_chance(difference)
+    return sigmoid_pass.through_sigmoid(by_chance, lesser, block.counted, out=by_chance).squeeze(1)
 
 
 def _asked(block: Block) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from rareseg.errors import SettingError
 from rareseg.network.losses.targets import Labels, check_shapes, in_full_precision, read
 from rareseg.network.losses.terms import PixelTerm, PlainTerm, Term, total
-from rareseg.network.losses.weighting import Weights, check_range, class_weights, mean_factors
+from rareseg.network.losses.weighting import Weights, check_range, class_weights, listed, mean_factors
 from rareseg.records.dataset import VOID
 
 
@@ -130,6 +130,7 @@ def _focal_factors(alpha: Sequence[float] | None, weights: Weights, labels: Labe
     factors = mean_factors(weights, labels)
     if alpha is None:
         return factors
+    alpha = listed(alpha, "focal's alpha, one number per class")
     if len(alpha) != labels.classes or not all(0 <= share <= 1 for share in alpha):
         message = (
             f"Expected focal's alpha to be one number in 0..1 for each of {labels.classes} classes, or none; "

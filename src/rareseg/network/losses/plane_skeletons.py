@@ -17,8 +17,8 @@ import torch
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from rareseg.network.losses.first_order import first_order
 from rareseg.network.losses.planes import each_plane
 
 Plane = NDArray[np.float32]
@@ -69,7 +69,7 @@ class PlaneSums(torch.autograd.Function):
         return torch.from_numpy(sums.sum(axis=0).T).to(chance.dtype)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         """Return the slopes by `chance`."""
         chance, holds = ctx.saved_tensors

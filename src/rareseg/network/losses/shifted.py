@@ -23,7 +23,7 @@ from rareseg.errors import SettingError
 from rareseg.network.losses.pixelwise import cross_entropy
 from rareseg.network.losses.targets import asks_each_class, check_shapes, in_full_precision, read
 from rareseg.network.losses.terms import PlainTerm, Term
-from rareseg.network.losses.weighting import Weights, check_range
+from rareseg.network.losses.weighting import Weights, check_range, listed
 from rareseg.records.dataset import VOID
 
 
@@ -194,6 +194,7 @@ def ldam_terms(
 
 
 def _checked(shares: Sequence[float], classes: int, name: str) -> Sequence[float]:
+    shares = listed(shares, f"{name}'s shares, one per class")
     if len(shares) != classes or not all(0 < share < 1 for share in shares):
         message = (
             f"Expected {name}'s shares to be {classes} numbers between 0 and 1, one per class, and none 0, because "

@@ -2,9 +2,10 @@ r"""One block of pixels of yes-or-no questions: what the losses need from their 
 
 With p = sigmoid(z) the chance of yes, g = 1 for yes and 0 for no, the question asked from the label's side is
 u = (1 - 2g) z: the chance of the wrong answer is q = sigmoid(u) and s = -log(1 - q) = softplus(u). Neither loses
-digits at either end, nor does e = p - g = (1 - 2g) q. For a loss L, with r = dL/ds and d = dL/dp,
+digits at either end, nor does e = p - g = (1 - 2g) q, nor p (1 - p) = m (1 - m) with m = sigmoid(-|z|) the lesser
+chance of both: at |z| = 17 a float32 of the other one is 1. For a loss L, with r = dL/ds and d = dL/dp,
 
-    dL/dz = e r + p (1 - p) d
+    dL/dz = e r + m (1 - m) d
     sum p = sum e + sum g,   sum p g = sum e g + sum g,   sum p^2 = sum e^2 + 2 sum e g + sum g
 """
 
@@ -39,7 +40,7 @@ def measure(block: Block, wants: Wants, room: Kept) -> tuple[Tensor | None, Tens
     Args:
         block: Pixels.
         wants: What is wanted.
-        room: To which the terms' slopes by z are written where it is given, or without terms q.
+        room: To which the terms' slopes by z are written where it is given, or without terms m.
     """
     value, moments = asked(block, block.logits, held(block), wants, room)
     if moments is None:
@@ -66,7 +67,7 @@ def slope_of_surprise(block: Block, rate: Tensor) -> Tensor:
 def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
     """Write dL/dz of the block to `out`, (images, classes, pixels) of the logits' dtype.
 
-    `out` may be the slopes of the pixelwise terms themselves, or q that was kept.
+    `out` may be the slopes of the pixelwise terms themselves, or m that was kept.
     """
     direct = slopes.kept.by_pixel
     if slopes.by_sums is None:
@@ -77,20 +78,16 @@ def gradient(block: Block, slopes: Slopes, out: Tensor) -> None:
         return
     squared = len(slopes.by_sums) > 3
     holds = held(block)
-    if squared or direct is not None:
-        chances = block.logits.sigmoid()
-    else:
-        # Measured anew it has the same digits.
-        kept = slopes.kept.chances
-        chances = _wrong(block.logits, holds).sigmoid_() if kept is None else kept
+    # Measured anew it has the same digits.
+    lesser = lesser_chance(block.logits) if slopes.kept.chances is None else slopes.kept.chances
     # Two plain steps: addcmul is four times as slow where it has to broadcast.
     by_chance = holds.mul_(slopes.by_sums[0].unsqueeze(2)).add_(slopes.by_sums[1].unsqueeze(2))
     if squared:
-        by_chance.add_(chances * (2 * slopes.by_sums[3].unsqueeze(2)))
-    if direct is None and out.dtype == chances.dtype:
-        through_sigmoid(by_chance, chances, block.counted, out=out)
+        by_chance.add_(block.logits.sigmoid().mul_(2 * slopes.by_sums[3].unsqueeze(2)))
+    if direct is None and out.dtype == lesser.dtype:
+        through_sigmoid(by_chance, lesser, block.counted, out=out)
         return
-    found = through_sigmoid(by_chance, chances, block.counted, out=by_chance)
+    found = through_sigmoid(by_chance, lesser, block.counted, out=by_chance)
     if direct is None:
         out.copy_(found)
     else:
@@ -108,12 +105,12 @@ def asked(
         holds: The same shape, 1 for yes and 0 for no; used up.
         wants: Terms with factors (questions, 1) or (questions, 2).
         room: Of the same shape, to which the terms' slopes by the logits are written where it is given, or
-            without terms q.
+            without terms m.
     """
     if not wants.terms:
-        # q (1 - q) is p (1 - p), so that q is all that the way back needs.
-        doubt = torch.addcmul(logits, holds, logits, value=-2, out=room.chances).sigmoid_()
-        return None, _moments(_errors(doubt, holds, block.counted), holds, wants, block.labels.wide)
+        lesser = lesser_chance(logits, out=room.chances)
+        errors = _errors_by_lesser(logits, lesser, holds, block.counted)
+        return None, _moments(errors, holds, wants, block.labels.wide)
     wrong, slopes = _wrong(logits, holds), room.by_pixel
     doubt = wrong.sigmoid()
     value, slope = _pixelwise(_parts(wrong, doubt, block.counted), doubt, holds, wants, block.labels.wide)
@@ -136,20 +133,33 @@ def held(block: Block) -> Tensor:
     return bits.to(block.logits.dtype)
 
 
-def through_sigmoid(by_chance: Tensor, chances: Tensor, counted: Tensor | None, *, out: Tensor) -> Tensor:
-    """Return p (1 - p) d where counted, else 0, (images, questions, pixels), written to `out`: either of both too."""
-    found: Tensor = torch.ops.aten.sigmoid_backward.grad_input(by_chance, chances, grad_input=out)
+def lesser_chance(logits: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return m = sigmoid(-|z|), the chance of the less likely answer, to every digit."""
+    return torch.abs(logits, out=out).neg_().sigmoid_()
+
+
+def through_sigmoid(by_chance: Tensor, lesser: Tensor, counted: Tensor | None, *, out: Tensor) -> Tensor:
+    """Return m (1 - m) d where counted, else 0, (images, questions, pixels), written to `out`: either of both too."""
+    found: Tensor = torch.ops.aten.sigmoid_backward.grad_input(by_chance, lesser, grad_input=out)
     return found if counted is None else found.mul_(counted.unsqueeze(1))
 
 
 def _wrong(logits: Tensor, holds: Tensor) -> Tensor:
     """Return u = (1 - 2g) z."""
-    return torch.addcmul(logits, holds, logits, value=-2)
+    # As z - 2 g z it would be infinity times 0 where a logit is infinite.
+    return torch.rsub(holds, 1, alpha=2).mul_(logits)
 
 
 def _errors(doubt: Tensor, holds: Tensor, counted: Tensor | None, out: Tensor | None = None) -> Tensor:
     """Return e = (1 - 2g) q where counted, else 0."""
     found = torch.addcmul(doubt, holds, doubt, value=-2, out=out)
+    return found if counted is None else found.mul_(counted.unsqueeze(1))
+
+
+def _errors_by_lesser(logits: Tensor, lesser: Tensor, holds: Tensor, counted: Tensor | None) -> Tensor:
+    """Return e where counted, else 0, from m: with b = 1 for z >= 0 it is (b - g) + (1 - 2b) m, to every digit."""
+    above = torch.ge(logits, 0, out=torch.empty_like(logits))
+    found = torch.sub(above, holds).add_(lesser).addcmul_(above, lesser, value=-2)
     return found if counted is None else found.mul_(counted.unsqueeze(1))
 
 

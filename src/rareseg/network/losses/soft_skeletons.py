@@ -60,6 +60,8 @@ def skeleton_sums(chance: Tensor, holds: Tensor, counted: Tensor, *, iterations:
 
 def soft_skeleton(image: Tensor, counted: Tensor, *, iterations: int) -> Tensor:
     """Return S, 0..1, of (batch, classes, rows, cols) values 0..1, by poolings; 0 where not `counted`."""
+    if image.numel() == 0:
+        return image  # poolings refuse planes without a pixel
     void = ~counted
     skeleton = torch.zeros_like(image)
     for _ in range(iterations + 1):

@@ -6,6 +6,7 @@ A pixel is left out if its label is `ignore_index`, or if `valid` is given and F
 that `valid` leaves out are not looked at.
 """
 
+import operator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -18,6 +19,15 @@ from rareseg.records.dataset import VOID
 
 MOST_OVERLAPPING = 7
 """Overlapping classes that 8 bits can hold: with eight, a pixel of all classes would read as VOID."""
+
+
+_COUNTABLE = {
+    torch.bool: torch.uint8,
+    torch.uint16: torch.int32,
+    torch.uint32: torch.int64,
+    torch.uint64: torch.int64,
+}
+"""What labels are turned into where torch has no arithmetic for their own dtype."""
 
 
 class Targets(NamedTuple):
@@ -50,7 +60,8 @@ class Labels:
     def pixels(self) -> Tensor:
         """Return the counted pixels of each image, (batch), in `wide`."""
         if self.counted is None:
-            return torch.full_like(self.values[:, 0], self.values.shape[1], dtype=self.wide)
+            images, pixels = self.values.shape
+            return self.values.new_full((images,), pixels, dtype=self.wide)
         return self.counted.sum(dim=1, dtype=self.wide)
 
     @cached_property
@@ -161,11 +172,13 @@ def read(
 
     Raises:
         DataError: if the label of a counted pixel is none that `classes` classes can give.
+        SettingError: if `ignore_index` is no whole number.
     """
     limit = _label_count(classes, overlapping=overlapping)
     yes_or_no = asks_each_class(classes, overlapping=overlapping)
     dtype = torch.uint8 if yes_or_no else torch.int64
-    flat = (labels.byte() if labels.dtype == torch.bool else labels).flatten(1)
+    ignore_index = _whole(ignore_index)
+    flat = labels.to(_COUNTABLE.get(labels.dtype, labels.dtype)).flatten(1)
     if valid is None and not 0 <= ignore_index < limit and _all_within(flat, limit):
         return Labels(flat.to(dtype), None, classes, yes_or_no)
     counted = _differ(flat, ignore_index)
@@ -191,6 +204,17 @@ def spread(
     if found.counted is None:
         return Targets(holds, torch.ones_like(labels, dtype=torch.bool).unsqueeze(1))
     return Targets(holds, found.counted.view(labels.shape).unsqueeze(1))
+
+
+def _whole(ignore_index: int) -> int:
+    try:
+        return operator.index(ignore_index)
+    except TypeError as error:
+        message = (
+            "Expected ignore_index to be a whole number, the label of pixels that are left out, or one that no label "
+            f"has, such as -1, to leave out none; received {ignore_index!r}."
+        )
+        raise SettingError(message) from error
 
 
 def _all_within(values: Tensor, limit: int) -> bool:

@@ -1,6 +1,7 @@
 """How much each pixel counts: class weights, and the division that makes a sum over pixels a mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -37,12 +38,27 @@ def mean_factors(weights: Weights, labels: Labels) -> Tensor:
 
 def class_weights(weights: Sequence[float], labels: Labels) -> Tensor:
     """Return checked class weights, (classes) in `Labels.wide`; raises SettingError if they are not usable."""
+    weights = listed(weights, "class weights, one per class")
     usable = len(weights) == labels.classes and all(0 <= weight < float("inf") for weight in weights)
     if not usable or sum(weights) == 0:
         noun = "class weights, one per class," if labels.classes > 1 else "class weight,"
         message = f"Expected {labels.classes} {noun} finite, >= 0 and not all 0; received {tuple(weights)}."
         raise SettingError(message)
     return torch.tensor(weights, dtype=labels.wide, device=labels.values.device)
+
+
+def listed(values: object, name: str) -> tuple[float, ...]:
+    """Return a sequence of numbers, also one that comes as a tensor or an array.
+
+    Raises:
+        SettingError: naming `name`, unless it is one.
+    """
+    given = values.tolist() if isinstance(values, Tensor) else values
+    many = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+    if many is None or not all(isinstance(number, Real) for number in many):
+        message = f"Expected {name}: a sequence of numbers, such as (0.2, 0.8); received {values!r}."
+        raise SettingError(message)
+    return many
 
 
 def check_range(

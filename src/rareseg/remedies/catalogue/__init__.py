@@ -21,6 +21,9 @@ PUBLISHED: dict[str, Remedy] = {
 }
 """The package's own remedies by name, in the order in which they are listed."""
 
+RESERVED = ("none", "default")
+"""Candidates of a comparison that are no remedies: no loss can have their names."""
+
 FAMILIES: tuple[Family, ...] = ("loss", "weights", "sampling", "prior")
 
 
@@ -73,6 +76,9 @@ def add_loss(name: str, function: Callable[..., Any], *, summary: str = "") -> N
     Raises:
         SettingError: if the name is no identifier or taken by the package, or an argument has no usable default.
     """
+    if name in RESERVED:
+        message = f"{name!r} stands for a plan of its own in comparisons: give your loss another name."
+        raise SettingError(message)
     if name in PUBLISHED:
         message = f"{name!r} is a remedy of the package already: give your loss another name."
         raise SettingError(message)

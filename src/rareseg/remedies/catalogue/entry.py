@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from rareseg.errors import SettingError
 from rareseg.records.audit import PartFacts
@@ -104,6 +104,16 @@ class Setting:
         return above and below
 
 
+class Judge(Protocol):
+    """Tells whether a remedy applies."""
+
+    def __call__(self, facts: PartFacts, *, crop: int = ..., overlapping: bool = ...) -> str | None:
+        """Return a sentence with the audit's numbers if it applies, None if it does not.
+
+        `crop` is the side of the plan's crops, px; `overlapping` says whether a pixel may belong to several classes.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
     """One remedy: what it does, when it applies, and what goes wrong with it."""
@@ -123,8 +133,10 @@ class Remedy:
     takes_shares: bool = False
     """losses: it is given the class shares of the training part."""
     exclusive_only: bool = False
-    applies: Callable[[PartFacts], str | None] | None = None
-    """Returns a sentence with the audit's numbers if the remedy applies there, None if it does not."""
+    applies: Judge | None = None
+    """Tells whether it applies to the data of an audit; None where an audit cannot tell."""
+    idle: Callable[[PartFacts], str | None] | None = None
+    """Returns why it would do nothing there, None if it would do something."""
 
     def setting(self, name: str) -> Setting | None:
         """Return the setting of that name, or None."""

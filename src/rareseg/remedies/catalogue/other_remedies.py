@@ -1,8 +1,16 @@
 """Class weights, sampling rules, and what is done with the prior."""
 
+from collections.abc import Callable
+
 from rareseg.records.audit import PartFacts
 from rareseg.remedies.catalogue.entry import Remedy, Setting
-from rareseg.remedies.sampling import blob_like, blob_reason
+from rareseg.remedies.catalogue.judging import (
+    always,
+    blobs,
+    level_effective_numbers,
+    missed_by_crops,
+    several_and_rare,
+)
 
 _CAP = Setting(
     name="cap",
@@ -25,7 +33,15 @@ _SHIFT = "probabilities are shifted by the factor of the weights: they are mappe
 _SEVERAL = "several exclusive classes compete for one answer, and some are rare"
 
 
-def _weights(name: str, summary: str, formula: str, reference: str, *traps: str, **more: Setting) -> Remedy:
+def _weights(
+    name: str,
+    summary: str,
+    formula: str,
+    reference: str,
+    *traps: str,
+    idle: Callable[[PartFacts], str | None] | None = None,
+    **more: Setting,
+) -> Remedy:
     return Remedy(
         name=name,
         family="weights",
@@ -35,20 +51,9 @@ def _weights(name: str, summary: str, formula: str, reference: str, *traps: str,
         when=_SEVERAL,
         traps=(*traps, _SHIFT),
         settings=(*more.values(), _CAP, DEFERRED),
-        applies=_several_and_rare,
+        applies=several_and_rare,
+        idle=idle,
     )
-
-
-def _several_and_rare(facts: PartFacts) -> str | None:
-    rare = [f"{entry.name} {entry.share:.2%}" for entry in facts.classes if 0 < entry.share < 0.05]
-    if len(facts.classes) < 3 or not rare:
-        return None
-    return f"{len(facts.classes)} classes, of which rare: {', '.join(rare)}"
-
-
-def _blobs(facts: PartFacts) -> str | None:
-    found = [blob_reason(entry) for entry in facts.classes if entry.share < 0.05 and blob_like(entry)]
-    return "; ".join(found) or None
 
 
 WEIGHTS = (
@@ -94,6 +99,8 @@ WEIGHTS = (
         "w_c = (1 - beta) / (1 - beta^n_c), n_c = images or objects with the class",
         "Cui 2019, arXiv:1901.05555, eq. 2",
         "counted in pixels all weights are equal, for every beta up to 0.99999: n is images or objects here",
+        "where every image holds every class, as is usual, images give all classes the same weight: count objects",
+        idle=level_effective_numbers,
         beta=Setting(
             name="beta",
             kind="number",
@@ -113,11 +120,19 @@ WEIGHTS = (
     ),
 )
 
-_LABELS = Setting(name="labels", kind="class indices", default=None, low=0, meaning="the rare classes")
+_LABELS = Setting(
+    name="labels",
+    kind="class indices",
+    default=None,
+    low=0,
+    meaning="the rare classes; none: chosen by their shares and by how often crops miss them",
+)
 
 
 def _share(meaning: str, default: float) -> Setting:
-    return Setting(name="share", kind="number", default=default, low=0, high=1, meaning=meaning)
+    return Setting(
+        name="share", kind="number", default=default, low=0, high=1, open_low=True, meaning=meaning
+    )
 
 
 SAMPLING = (
@@ -133,6 +148,7 @@ SAMPLING = (
             "validation on such crops flatters: scores here are of whole images",
         ),
         settings=(_share("share of crops that are centred", 0.33), _LABELS),
+        applies=missed_by_crops,
     ),
     Remedy(
         name="rare_class",
@@ -164,6 +180,7 @@ SAMPLING = (
                 meaning="pixels of the class that a crop should hold",
             ),
         ),
+        applies=several_and_rare,
     ),
     Remedy(
         name="above_mean",
@@ -174,6 +191,7 @@ SAMPLING = (
         when="the class is clustered, and many crops are empty",
         traps=("background without the class is seen less: false alarms there rise",),
         settings=(_share("share of crops above the mean", 0.5), _LABELS),
+        applies=missed_by_crops,
     ),
     Remedy(
         name="copy_paste",
@@ -184,7 +202,7 @@ SAMPLING = (
         when="few, compact objects",
         traps=("roads and other linear classes lose their connections: a poor fit",),
         settings=(_share("share of crops that are pasted into", 0.5), _LABELS),
-        applies=_blobs,
+        applies=blobs,
     ),
 )
 
@@ -200,6 +218,7 @@ PRIORS = (
             "the first loss must equal the entropy of the shares: check it",
             "a head without bias cannot hold it",
         ),
+        applies=always,
     ),
     Remedy(
         name="logit_adjustment",
@@ -222,7 +241,7 @@ PRIORS = (
                 meaning="temperature, as inference.logit_adjustment",
             ),
         ),
-        applies=_several_and_rare,
+        applies=several_and_rare,
     ),
     Remedy(
         name="undo_shift",
@@ -235,6 +254,7 @@ PRIORS = (
             "Dice, focal, Lovasz and sums have no formula: there a fit on validation data stands in",
             "thresholds chosen before do not fit after",
         ),
+        applies=always,
     ),
 )
 

@@ -1,6 +1,7 @@
 """Losses that add up over pixels."""
 
 from rareseg.remedies.catalogue.entry import Remedy, Setting
+from rareseg.remedies.catalogue.judging import always, several_and_rare
 
 CROSS_ENTROPY = Remedy(
     name="cross_entropy",
@@ -26,6 +27,7 @@ CROSS_ENTROPY = Remedy(
         ),
     ),
     takes_weights=True,
+    applies=always,
 )
 
 FOCAL = Remedy(
@@ -140,6 +142,7 @@ LOGIT_ADJUSTED = Remedy(
         ),
     ),
     takes_shares=True,
+    applies=several_and_rare,
 )
 
 BALANCED_SOFTMAX = Remedy(
@@ -154,6 +157,7 @@ BALANCED_SOFTMAX = Remedy(
     ),
     takes_shares=True,
     exclusive_only=True,
+    applies=several_and_rare,
 )
 
 LDAM = Remedy(
@@ -162,7 +166,8 @@ LDAM = Remedy(
     summary="cross-entropy with a margin for each class that is wider the rarer it is",
     formula="CE(scale (z_c - m_c [c = y])), m_c = max_margin (p_min / p_c)^(1/4)",
     reference="Cao 2019, arXiv:1906.07413, eq. 11; its deferred reweighting is weights.deferred",
-    when="exclusive classes of very different size; best with weights that start late (weights.deferred=0.8)",
+    when="exclusive classes of very different size; best with weights that start late, such as weights.rule=inverse "
+    "with weights.deferred=0.8",
     traps=(
         "the paper's scale 30 belongs to logits that are cosines: on plain logits it makes steps explode",
         "weights from the start cost features of the large classes: defer them",
@@ -189,6 +194,7 @@ LDAM = Remedy(
     ),
     takes_weights=True,
     takes_shares=True,
+    applies=several_and_rare,
 )
 
 ENTRIES = (CROSS_ENTROPY, FOCAL, TOP_K, OHEM, LOGIT_ADJUSTED, BALANCED_SOFTMAX, LDAM)

@@ -2,6 +2,7 @@
 
 from rareseg.records.audit import PartFacts
 from rareseg.remedies.catalogue.entry import Remedy, Setting
+from rareseg.remedies.catalogue.judging import USUAL_CROP
 from rareseg.remedies.sampling import blob_like, elongation
 
 RAMP = Setting(
@@ -38,8 +39,9 @@ _SMOOTHING = Setting(
 )
 
 
-def lines(facts: PartFacts) -> str | None:
+def lines(facts: PartFacts, *, crop: int = USUAL_CROP, overlapping: bool = False) -> str | None:
     """Return the sentence that names the rare classes whose regions are long and thin; None if there are none."""
+    del crop, overlapping
     ratios = [(entry, elongation(entry)) for entry in facts.classes]
     found = [
         f"{entry.name} ({entry.median_width:.0f} px wide, its objects {ratio:.3g} times the width squared)"

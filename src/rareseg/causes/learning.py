@@ -1,0 +1,290 @@
+"""Rules about how it learns: too few steps, a learning rate that kills or starves, a loss without slope."""
+
+import math
+
+from rareseg.causes.cause import (
+    NO_SKILL,
+    Suspicion,
+    at_chance,
+    constant,
+    fell,
+    missing,
+    of_rare,
+    ranks,
+    rare_answers,
+    sign,
+)
+from rareseg.records.diagnosis import Sign
+from rareseg.records.evidence import ClassAnswers, Evidence, LearningEvidence
+
+DEAD = 0.3
+STARVED = 1e-5
+"""Change of weights per step, relative to them."""
+STILL_FALLING = 0.03
+FEW_EPOCHS = 5.0
+
+
+def under_trained(evidence: Evidence) -> Suspicion | None:
+    """It would learn, and has not yet."""
+    found, learning = rare_answers(evidence), evidence.learning
+    if found is None or learning is None or ranks(found) or not _learns(learning):
+        return None
+    if (learning.dead_before or 0) > DEAD or _starved(learning):
+        return None
+    confidence = 0.6 + 0.15 * (fell(learning) > STILL_FALLING or _rises(learning)) + 0.1 * _fits(learning)
+    few = evidence.epochs_trained is not None and evidence.epochs_trained < FEW_EPOCHS
+    confidence += 0.1 * few
+    told = "" if evidence.epochs_trained is None else f" after {evidence.epochs_trained:g} epochs"
+    return Suspicion(
+        min(confidence, 0.95),
+        f'"{found.name}" is not ranked yet{told} (lift {found.lift or 0:.2f}), but a copy goes on learning: its loss '
+        f"fell by {fell(learning):.0%} in {learning.steps} steps, and {1 - (learning.dead_before or 0):.0%} of "
+        "the units live.",
+        (*of_rare(found), *_of_course(learning)),
+        apart="If more steps do not lift average precision above three times the prevalence, look at the rate.",
+    )
+
+
+def rate_too_high(evidence: Evidence) -> Suspicion | None:
+    """Updates so large that units die or the output turns constant."""
+    found, learning = rare_answers(evidence), evidence.learning
+    if learning is None:
+        return _dead_only(evidence, found)
+    if found is not None and ranks(found) and not missing(found):
+        return None
+    points = _points_of_harm(learning)
+    if found is not None and (constant(found) or at_chance(found)):
+        points += 0.1
+    if points < 0.4:
+        return None
+    rate = evidence.wiring.learning_rate if evidence.wiring else None
+    return Suspicion(
+        min(0.35 + 0.6 * points, 0.97),
+        _story_of_harm(learning, rate),
+        _signs_of_harm(learning),
+        apart="Dead units do not come back: fresh weights at a tenth of the rate tell within 200 steps.",
+    )
+
+
+def rate_too_low(evidence: Evidence) -> Suspicion | None:
+    """Weights hardly move."""
+    found, learning, wiring = rare_answers(evidence), evidence.learning, evidence.wiring
+    if learning is None or learning.update_ratio is None or (found is not None and ranks(found)):
+        return None
+    if (learning.dead_before or 0) > DEAD or (wiring is not None and not wiring.trainable_parameters):
+        return None
+    starved, helped = _starved(learning), (learning.faster_gain or 0) >= 5
+    if not starved and not helped:
+        return None
+    confidence = 0.55 + 0.2 * starved + 0.2 * helped
+    tried = (
+        ""
+        if not helped
+        else (
+            f" At {learning.faster_rate:g} times the rate the loss falls {learning.faster_gain:.0f} times as far."
+        )
+    )
+    rate = (
+        "" if wiring is None or wiring.learning_rate is None else f" (learning rate {wiring.learning_rate:g})"
+    )
+    return Suspicion(
+        confidence,
+        f"A step changes weights by {learning.update_ratio:.1e} of their size{rate}, about 1e-3 is usual; the loss "
+        f"fell by {fell(learning):.1%} in {learning.steps} steps.{tried}",
+        (
+            sign("change of weights per step, relative", learning.update_ratio, "1e-4..1e-2"),
+            sign("times as far at a faster rate", learning.faster_gain, "about 1"),
+        ),
+    )
+
+
+def frozen(evidence: Evidence) -> Suspicion | None:
+    """Most of the network does not train."""
+    wiring = evidence.wiring
+    if wiring is None or not wiring.parameters:
+        return None
+    share = 1 - wiring.trainable_parameters / wiring.parameters
+    if share < 0.3:
+        return None
+    found = rare_answers(evidence)
+    if found is not None and ranks(found) and not missing(found):
+        return None
+    learning = evidence.learning
+    cannot = learning is not None and not _fits(learning)
+    return Suspicion(
+        0.97 if share == 1 else 0.8 if cannot else 0.6,
+        f"{share:.0%} of the {wiring.parameters:,} parameters are frozen"
+        + (", and what is left does not learn one batch by heart." if cannot else "."),
+        (sign("frozen share of the parameters", share, "0, unless the frozen part is pretrained"),),
+        apart="Frozen layers are no fault if they hold pretrained weights for this kind of image, fed as they were.",
+    )
+
+
+def dice_stuck(evidence: Evidence) -> Suspicion | None:
+    """An overlap loss at a constant answer, where it has no slope."""
+    found, wiring, learning = rare_answers(evidence), evidence.wiring, evidence.learning
+    if found is None or wiring is None or (wiring.dice_like or 0) < 0.05 or not missing(found):
+        return None
+    if ranks(found) or (learning is not None and (learning.dead_before or 0) > 0.6):
+        return None
+    near = _near(wiring.loss_now, wiring.loss_at_wrong)
+    flat = learning is None or fell(learning) < STILL_FALLING
+    if not near and not flat:
+        return None
+    return Suspicion(
+        0.6 + 0.2 * near + 0.15 * flat,
+        f"The loss ({wiring.loss_name}) is made of overlaps and stands at {_spell(wiring.loss_now)}; the majority "
+        f"everywhere scores {_spell(wiring.loss_at_wrong)}. There it has next to no slope: "
+        + (
+            "nothing was trained." if learning is None else f"{fell(learning):.1%} in {learning.steps} steps."
+        ),
+        (
+            sign("loss", wiring.loss_now, "falling"),
+            sign("loss of the majority everywhere", wiring.loss_at_wrong, "-"),
+            *of_rare(found),
+        ),
+    )
+
+
+def batch_norm_gap(evidence: Evidence) -> Suspicion | None:
+    """Good with the batch's own statistics, bad with the running ones."""
+    answers, wiring = evidence.answers, evidence.wiring
+    if answers is None or wiring is None or not wiring.normalised:
+        return None
+    stirred, still = answers.train_mode_average_precision, answers.training_average_precision
+    if stirred is None or still is None or stirred < 0.2:
+        return None
+    share, usual = answers.eval_mode_share or 0.0, answers.train_mode_share or 0.0
+    apart = max(share, usual) / max(min(share, usual), 1e-6)
+    if stirred - still < 0.25 and not (apart > 3 and stirred - still > 0.1 and abs(share - usual) > 0.01):
+        return None
+    return Suspicion(
+        0.92 if stirred - still > 0.25 else 0.7,
+        f"On the same images, average precision is {stirred:.3g} with the batch's statistics and {still:.3g} with "
+        f"those that evaluation uses (batches of {wiring.smallest_batch}).",
+        (
+            sign("average precision in training mode", stirred, "-"),
+            sign("in evaluation mode", still, "the same"),
+            sign(
+                "share of the rarest class, evaluation against training mode",
+                f"{share:.3g} / {usual:.3g}",
+                "equal",
+            ),
+        ),
+    )
+
+
+def half_precision(evidence: Evidence) -> Suspicion | None:
+    """Numbers that fp16 cannot hold."""
+    learning, wiring = evidence.learning, evidence.wiring
+    if wiring is None or wiring.precision != "fp16":
+        return None
+    broken = learning is not None and learning.not_finite is not None
+    if not broken and wiring.loss_now is not None:
+        return None
+    return Suspicion(
+        0.95 if learning is None or learning.finite_in_full_precision is not False else 0.5,
+        "In fp16 the loss is no longer finite: its numbers end at 65,504, and a sum over pixels passes that soon.",
+        (sign("loss in fp16", "not finite", "finite"),),
+    )
+
+
+def _points_of_harm(learning: LearningEvidence) -> float:
+    start = learning.dead_at_start if learning.dead_at_start is not None else 0.1
+    points = 0.0
+    points += 0.6 * ((learning.dead_before or 0) > max(DEAD, start + 0.2))
+    points += 0.4 * ((learning.fresh_dead or 0) > max(DEAD, start + 0.2))
+    points += 0.3 * (learning.not_finite is not None)
+    points += 0.2 * ((learning.largest_update_ratio or 0) > 0.3)
+    losses = learning.fresh_losses
+    if len(losses) > 5 and all(map(math.isfinite, losses)):
+        points += 0.3 * (max(losses[1:]) > 3 * abs(losses[0]))
+    slower, fresh = learning.slower_average_precision, learning.fresh_average_precision
+    if slower is not None and fresh is not None and learning.slower_rate is not None:
+        points += 0.4 * (slower - fresh > 0.15 and fresh < 0.5)
+    points += 0.15 * (learning.fresh_deviation is not None and learning.fresh_deviation < 0.02)
+    return points
+
+
+def _story_of_harm(learning: LearningEvidence, rate: float | None) -> str:
+    at = "" if rate is None else f" at learning rate {rate:g}"
+    parts = []
+    if (learning.dead_before or 0) > DEAD:
+        worst = max(learning.layers, key=lambda layer: layer.dead, default=None)
+        named = "" if worst is None else f", most in {worst.layer} ({worst.dead:.0%})"
+        parts.append(f"{learning.dead_before:.0%} of the units answer nothing at any pixel{named}")
+    if learning.fresh_dead is not None and learning.fresh_dead > DEAD:
+        parts.append(
+            f"fresh weights{at} lose {learning.fresh_dead:.0%} of theirs in {len(learning.fresh_losses)} steps"
+        )
+    if learning.not_finite is not None:
+        parts.append(f"the loss{at} stops being finite within {learning.steps} steps")
+    if not parts:
+        parts.append(
+            f"updates{at} reach {learning.largest_update_ratio or 0:.2g} of a layer's weights in one step"
+        )
+    if learning.slower_rate is not None and learning.slower_dead is not None:
+        parts.append(f"at {learning.slower_rate:g} times the rate {learning.slower_dead:.0%} are dead")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _signs_of_harm(learning: LearningEvidence) -> tuple[Sign, ...]:
+    return (
+        sign("dead units as brought", learning.dead_before, f"< {DEAD}"),
+        sign("dead units of fresh weights", learning.dead_at_start, "-"),
+        sign("dead units of fresh weights after training at this rate", learning.fresh_dead, f"< {DEAD}"),
+        sign("largest change of a layer in one step, relative", learning.largest_update_ratio, "< 0.1"),
+    )
+
+
+def _dead_only(evidence: Evidence, found: ClassAnswers | None) -> Suspicion | None:
+    """Without training probes nothing tells a high rate but constant answers, which several causes share."""
+    if found is None or evidence.wiring is None or not constant(found):
+        return None
+    return Suspicion(
+        0.3, f'"{found.name}" gets the same answer at every pixel.', of_rare(found),
+        apart="Bring loss and optimizer, so that a copy can be trained.",
+    )  # fmt: skip
+
+
+def _learns(learning: LearningEvidence) -> bool:
+    return fell(learning) > STILL_FALLING or _rises(learning) or _fits(learning)
+
+
+def _rises(learning: LearningEvidence) -> bool:
+    """Tell whether the steps ranked the rare class better."""
+    before, after = learning.precision_before, learning.precision_after
+    return before is not None and after is not None and after > before + 0.05
+
+
+def _fits(learning: LearningEvidence) -> bool:
+    """Tell whether one batch is learnt by heart, at least by half."""
+    found, prevalence = learning.fit_average_precision, learning.fit_prevalence or 0.0
+    if found is None or prevalence >= 1:
+        return False
+    return (found - prevalence) / (1 - prevalence) > max(0.3, NO_SKILL)
+
+
+def _starved(learning: LearningEvidence) -> bool:
+    return learning.update_ratio is not None and learning.update_ratio < STARVED
+
+
+def _of_course(learning: LearningEvidence) -> tuple[Sign, ...]:
+    return (
+        sign(
+            f"fall of the loss over {learning.steps} steps of a copy",
+            fell(learning),
+            f"> {STILL_FALLING}",
+        ),
+        sign("average precision on one batch learnt by heart", learning.fit_average_precision, "near 1"),
+        sign("dead units", learning.dead_before, f"< {DEAD}"),
+    )
+
+
+def _near(first: float | None, second: float | None) -> bool:
+    return first is not None and second is not None and abs(first - second) <= 0.1 * max(abs(second), 1e-6)
+
+
+def _spell(value: float | None) -> str:
+    return "no number" if value is None else f"{value:.3g}"

@@ -1,0 +1,129 @@
+"""Rules about answers and histories: what is wrong after training, and what only looks wrong."""
+
+from rareseg.causes.cause import Suspicion, of_rare, ranks, rare_answers, sign, skill
+from rareseg.records.evidence import Evidence
+
+LEAST_RARE, LEAST_IMAGES = 100, 4
+"""Held-out pixels of a class, and images, below which its average precision is chance."""
+
+
+def threshold_off(evidence: Evidence) -> Suspicion | None:
+    """It ranks well, and is cut at the wrong place."""
+    found = rare_answers(evidence)
+    if found is None or not ranks(found) or found.best_iou is None:
+        return None
+    iou = found.iou or 0.0
+    if found.best_iou < 0.1 or iou > 0.6 * found.best_iou or found.best_iou - iou < 0.08:
+        return None
+    much = iou < 0.25 * found.best_iou
+    return Suspicion(
+        0.93 if much else 0.75,
+        f'"{found.name}" is ranked well (average precision {found.average_precision or 0:.3g}, {found.lift or 0:.1f} '
+        f"times chance) and mapped badly: IoU {iou:.3g}, where a cut at probability {found.best_threshold or 0:.2g} "
+        f"gives {found.best_iou:.3g}. No new training is needed.",
+        (*of_rare(found), sign("IoU at the best threshold", found.best_iou, f"now {iou:.3g}")),
+    )
+
+
+def late_collapse(evidence: Evidence) -> Suspicion | None:
+    """It knew the rare class once."""
+    history = evidence.history
+    if history is None:
+        return None
+    for name, curve in (("share of the rare class", history.rare_shares), ("score", history.scores)):
+        values = [value for value in curve if value is not None]
+        if len(values) < 4:
+            continue
+        top = max(values)
+        when = values.index(top)
+        end = sum(values[-2:]) / 2
+        if (
+            top > 0
+            and when < len(values) - 2
+            and end < 0.4 * top
+            and top > (0.05 if name == "score" else 1e-4)
+        ):
+            return Suspicion(
+                0.93,
+                f"The {name} reached {top:.3g} at entry {when + 1} and fell to {end:.3g} at entry {len(values)}, "
+                "while training went on.",
+                (sign(f"{name}, best", top, "-"), sign(f"{name}, at the end", end, "near the best")),
+            )
+    return None
+
+
+def metric_illusion(evidence: Evidence) -> Suspicion | None:
+    """Accuracy that the constant answer has too."""
+    answers, history = evidence.answers, evidence.history
+    if answers is None or answers.constant_accuracy < 0.6:
+        return None
+    told = [value for value in (history.accuracies if history else ()) if value is not None]
+    told_accuracy = told[-1] if told else None
+    found = rare_answers(evidence)
+    blind = found is not None and (found.iou or 0) < 0.05
+    if answers.macro_iou > answers.constant_macro_iou + 0.05 or not blind:
+        return None
+    believed = told_accuracy is not None and told_accuracy >= answers.constant_accuracy - 0.03
+    return Suspicion(
+        0.7 if believed else 0.35,
+        f"Accuracy {told_accuracy if told_accuracy is not None else answers.accuracy:.3g} is what the constant answer "
+        f"scores ({answers.constant_accuracy:.3g}); mean IoU is {answers.macro_iou:.3g}, the constant answer's "
+        f"{answers.constant_macro_iou:.3g}.",
+        (
+            sign("accuracy", answers.accuracy, f"> {answers.constant_accuracy:.3g}"),
+            sign("mean IoU", answers.macro_iou, f"> {answers.constant_macro_iou:.3g}"),
+        ),
+    )
+
+
+def display_only(evidence: Evidence) -> Suspicion | None:
+    """The map is right, and a viewer shows it black."""
+    answers = evidence.answers
+    if answers is None or answers.source != "classes" or answers.highest_id is None:
+        return None
+    if (answers.distinct_ids or 0) < 2 or answers.highest_id >= 20:
+        return None
+    mapped = [
+        one for one in answers.classes if one.iou is not None and one.iou > 0.2 and one.prevalence < 0.5
+    ]
+    if not mapped:
+        return None
+    return Suspicion(
+        0.9,
+        f"The maps hold {answers.distinct_ids} classes with ids up to {answers.highest_id}: a viewer that shows 0..255 "
+        f'shows black. "{mapped[0].name}" is mapped with an IoU of {mapped[0].iou:.3g}.',
+        (
+            sign("largest id", answers.highest_id, "a palette, or 255"),
+            sign("distinct ids", answers.distinct_ids, "> 1"),
+        ),
+    )
+
+
+def seams(evidence: Evidence) -> Suspicion | None:
+    """Errors at the borders of tiles."""
+    answers = evidence.answers
+    if answers is None or answers.seam_ratio is None or answers.seam_ratio < 1.3:
+        return None
+    return Suspicion(
+        0.92 if answers.seam_ratio > 1.6 else 0.7,
+        f"Within 8 px of the borders of {answers.tile} px tiles errors are {answers.seam_ratio:.2g} times as "
+        "frequent as elsewhere.",
+        (sign("errors at tile borders over elsewhere", answers.seam_ratio, "about 1"),),
+    )
+
+
+def overfitted(evidence: Evidence) -> Suspicion | None:
+    """It knows its training images by heart, and no others."""
+    answers, found = evidence.answers, rare_answers(evidence)
+    if answers is None or found is None or answers.training_average_precision is None:
+        return None
+    seen, unseen = answers.training_average_precision, found.average_precision or 0.0
+    enough = found.prevalence * answers.pixels >= LEAST_RARE and answers.images >= LEAST_IMAGES
+    if seen < 0.6 or unseen > 0.5 * seen or skill(found) > 0.4 or not enough:
+        return None
+    return Suspicion(
+        0.6,
+        f'"{found.name}" is ranked at {seen:.3g} on training images and at {unseen:.3g} on others.',
+        (sign("average precision, training", seen, "-"), sign("validation", unseen, "near it")),
+        apart="Look at pairs and preprocessing first: validation that is fed otherwise looks the same.",
+    )

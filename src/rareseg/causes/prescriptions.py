@@ -1,0 +1,226 @@
+"""Prescriptions as code that runs: for PyTorch, for Keras 3, and the line for `rareseg`.
+
+Names in the snippets are the user's own: model, optimizer, logits, labels, x, y.
+"""
+
+from rareseg.records.diagnosis import Prescription
+
+
+def torch(code: str) -> Prescription:
+    """Return a PyTorch snippet."""
+    return Prescription(framework="torch", code=code.strip())
+
+
+def keras(code: str) -> Prescription:
+    """Return a Keras 3 snippet."""
+    return Prescription(framework="keras", code=code.strip())
+
+
+def rareseg(code: str) -> Prescription:
+    """Return a rareseg command."""
+    return Prescription(framework="rareseg", code=code.strip())
+
+
+THRESHOLD = (
+    torch("""
+# the threshold with the best F1 on validation data; probabilities (n,), labels (n,) of 0 and 1
+order = probabilities.argsort(descending=True)
+hits = labels[order].cumsum(0)
+f1 = 2 * hits / (torch.arange(1, len(hits) + 1) + labels.sum())
+threshold = probabilities[order][f1.argmax()]
+road = probabilities >= threshold
+"""),
+    keras("""
+p = model.predict(x_val).ravel(); y = y_val.ravel()
+order = p.argsort()[::-1]
+hits = y[order].cumsum()
+f1 = 2 * hits / (np.arange(1, len(hits) + 1) + y.sum())
+threshold = p[order][f1.argmax()]
+"""),
+    rareseg("rareseg train DATA -o RUN      # chooses thresholds on the validation part by itself"),
+)
+
+LONGER = (
+    torch("""
+from rareseg import losses
+
+# start at the class shares instead of one half, so that no step goes into learning them
+torch.nn.init.zeros_(head.weight)
+head.bias.data.copy_(torch.log(torch.tensor(class_shares)))
+for epoch in range(10 * epochs):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        losses.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+"""),
+    keras("""
+model.fit(x, y, epochs=10 * epochs, validation_data=(x_val, y_val))
+"""),
+    rareseg("rareseg train DATA -o RUN --minutes 15"),
+)
+
+SLOWER = (
+    torch("""
+model.apply(lambda m: m.reset_parameters() if hasattr(m, "reset_parameters") else None)  # dead units do not recover
+optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate / 10)
+warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.01, total_iters=200)  # warm_up.step() each step
+torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # before each optimizer.step()
+"""),
+    keras("""
+model = build_model()  # fresh weights: dead units do not recover
+schedule = keras.optimizers.schedules.CosineDecay(0.0, 5000, warmup_target=learning_rate / 10, warmup_steps=200)
+model.compile(optimizer=keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss)
+"""),
+    rareseg("rareseg train DATA -o RUN --set optimizer.learning_rate=0.002"),
+)
+
+FASTER = (
+    torch("""
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+"""),
+    keras("""
+# Keras's Adadelta starts at 0.001; the paper's rate is 1.0
+model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)
+"""),
+)
+
+UNFREEZE = (
+    torch("""
+model.requires_grad_(True)
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+"""),
+    keras("""
+for layer in model.layers:
+    layer.trainable = True
+model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)  # compile anew, or nothing changes
+"""),
+)
+
+SOFTMAX = (
+    torch("""
+from rareseg import losses
+
+shares = class_pixels / class_pixels.sum()
+weights = 1 / torch.log(1.02 + shares)                       # Paszke 2016
+loss = losses.cross_entropy(logits, labels, weights=weights.tolist()) + losses.dice(logits, labels)
+"""),
+    keras("""
+from rareseg.doors.keras import CrossEntropy, Dice, Sum
+
+weights = 1 / np.log(1.02 + class_pixels / class_pixels.sum())  # Paszke 2016
+# last layer: activation="softmax"
+model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=Sum(CrossEntropy(class_weights=weights.tolist()), Dice()))
+"""),
+    rareseg("rareseg train DATA -o RUN --set loss.name='cross_entropy + dice' --set weights.rule=enet"),
+)
+
+LOGITS = (
+    torch("""
+# leave the activation out of the network, or take a loss of probabilities
+model.head = torch.nn.Conv2d(features, classes, 1)           # no Softmax, no Sigmoid behind it
+loss = torch.nn.functional.cross_entropy(logits, labels)
+"""),
+    keras("""
+# one of both, not both: last layer activation="softmax" and
+model.compile(optimizer=optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=False))
+"""),
+)
+
+FROM_LOGITS = (
+    torch("""
+loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)  # not binary_cross_entropy
+"""),
+    keras("""
+model.compile(optimizer=optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
+"""),
+)
+
+ONE_CHANNEL = (
+    torch("""
+probability = torch.sigmoid(logits)                          # one channel: a sigmoid, never a softmax
+loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.float())
+"""),
+    keras("""
+outputs = keras.layers.Conv2D(1, 1, activation="sigmoid")(features)
+model.compile(optimizer=optimizer, loss="binary_crossentropy")
+"""),
+)
+
+VALUES = (
+    torch("labels = (masks > 127).long()                               # 0 and 255 to 0 and 1"),
+    keras("""y = (masks > 127).astype("int32")                            # 0 and 255 to 0 and 1"""),
+    rareseg("rareseg audit DATA      # shows raw values, and the TOML that gives each its class"),
+)
+
+NEAREST = (
+    torch("""
+masks = torch.nn.functional.interpolate(masks[:, None].float(), size, mode="nearest")[:, 0].long()
+"""),
+    keras("""y = keras.ops.image.resize(masks, size, interpolation="nearest")"""),
+)
+
+PIXEL_WEIGHTS = (
+    torch("""
+loss = torch.nn.functional.cross_entropy(logits, labels, weight=torch.tensor(weights))
+"""),
+    keras("""
+from rareseg.doors.keras import CrossEntropy
+
+model.compile(optimizer=optimizer, loss=CrossEntropy(class_weights=weights))  # not fit(class_weight=...)
+"""),
+    rareseg("rareseg train DATA -o RUN --set weights.rule=sqrt_inverse"),
+)
+
+WITH_CROSS_ENTROPY = (
+    torch("""
+from rareseg import losses
+
+loss = losses.cross_entropy(logits, labels) + losses.dice(logits, labels)
+"""),
+    keras("""
+from rareseg.doors.keras import CrossEntropy, Dice, Sum
+
+model.compile(optimizer=optimizer, loss=Sum(CrossEntropy(), Dice()))
+"""),
+    rareseg("rareseg train DATA -o RUN --set loss.name='cross_entropy + dice'"),
+)
+
+DRAW_RARE = (
+    torch("""
+holds = [float((mask == rare).any()) for mask in masks]
+sampler = torch.utils.data.WeightedRandomSampler([0.1 + one for one in holds], len(holds))
+loader = torch.utils.data.DataLoader(dataset, batch_size=8, sampler=sampler)
+"""),
+    keras("""
+holds = (y == rare).any(axis=(1, 2))
+chance = np.where(holds, 0.5 / holds.sum(), 0.5 / (~holds).sum())
+order = np.random.default_rng(0).choice(len(x), size=len(x), p=chance)
+model.fit(x[order], y[order])
+"""),
+    rareseg("rareseg train DATA -o RUN --set sampling.rule=rare_class"),
+)
+
+NORMALISE = (
+    torch("""
+for name, module in model.named_modules():
+    if isinstance(module, torch.nn.BatchNorm2d):
+        module.momentum = None                               # averages over all batches from now on
+        module.reset_running_stats()
+model.train()
+with torch.no_grad():
+    for images, _ in loader:
+        model(images)
+"""),
+    keras(
+        """keras.layers.GroupNormalization(groups=8)  # instead of BatchNormalization, for small batches"""
+    ),
+)
+
+FULL_PRECISION = (
+    torch("""
+with torch.autocast("cuda", dtype=torch.bfloat16):
+    logits = model(images)
+loss = torch.nn.functional.cross_entropy(logits.float(), labels)  # sums over pixels in float32
+"""),
+    keras("""keras.config.set_dtype_policy("mixed_bfloat16")"""),
+)

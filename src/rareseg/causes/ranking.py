@@ -1,0 +1,144 @@
+"""From evidence to an answer: which findings, in which order, and what to do where it cannot be told."""
+
+from typing import NamedTuple
+
+from rareseg.causes.catalogue import CAUSES
+from rareseg.causes.cause import Cause, Suspicion, missing, ranks, rare_answers, skill
+from rareseg.records.diagnosis import Diagnosis, Finding, State
+from rareseg.records.evidence import Evidence
+
+FOUND = 0.5
+"""Confidence from which on a suspicion is a finding."""
+MENTIONED = 0.3
+EXPLAINED = {
+    "labels": ("learning", "outcome"),
+    "wiring": ("learning", "outcome"),
+    "learning": (),
+    "outcome": (),
+    "remark": (),
+}
+"""Kinds that a sure cause of a kind explains: whoever has wrong labels also learns badly."""
+_LESS = 0.65
+SURE = 0.85
+BESIDE = (
+    "empty_batches",
+    "batch_norm_gap",
+    "metric_illusion",
+    "late_collapse",
+    "preprocessing_differs",
+    "seams",
+)
+"""Measured directly: not explained away."""
+NOT_THE_CAUSE = ("leakage", "label_noise", "absent_class", "overfitted")
+"""Worth saying, but nobody's network turns constant by them."""
+
+_SOUND = "Nothing is wrong with the data: pairs, mask values, classes and parts are as they should be."
+
+
+class Answer(NamedTuple):
+    """What the evidence comes to."""
+
+    state: State
+    summary: str
+    findings: tuple[Finding, ...]
+    next_steps: tuple[str, ...]
+
+
+def judge(evidence: Evidence) -> Answer:
+    """Return findings, likeliest first, and the answer in a sentence."""
+    suspicions = [(cause, found) for cause in CAUSES if (found := cause.rule(evidence)) is not None]
+    weighed = [
+        (cause, found._replace(confidence=_weighed(cause, found, suspicions))) for cause, found in suspicions
+    ]
+    kept = [(cause, found) for cause, found in weighed if found.confidence >= MENTIONED]
+    # Equal confidence: the earlier in the catalogue.
+    kept.sort(key=lambda pair: -pair[1].confidence)
+    findings = tuple(_finding(cause, found) for cause, found in kept)
+    sure = [finding for finding in findings if finding.confidence >= FOUND]
+    if sure:
+        return Answer("causes found", _summary(sure), findings, _next_steps(evidence))
+    if evidence.data is not None and evidence.answers is None and evidence.wiring is None:
+        return Answer("healthy", _SOUND, findings, _next_steps(evidence))
+    if _healthy(evidence):
+        return Answer("healthy", _healthy_summary(evidence), findings, ())
+    return Answer("cannot tell", "Nothing measured points to one cause.", findings, _next_steps(evidence))
+
+
+def diagnosis_of(evidence: Evidence, seconds: float) -> Diagnosis:
+    """Return the record of what evidence comes to; `seconds` is what it took to measure."""
+    answer = judge(evidence)
+    return Diagnosis(
+        state=answer.state,
+        summary=answer.summary,
+        findings=answer.findings,
+        next_steps=answer.next_steps,
+        seconds=seconds,
+        evidence=evidence,
+    )
+
+
+def _weighed(cause: Cause, found: Suspicion, every: list[tuple[Cause, Suspicion]]) -> float:
+    """Return the confidence in a cause beside the others that are suspected."""
+    if cause.name in BESIDE:
+        return found.confidence
+    for other, suspicion in every:
+        if other.name in NOT_THE_CAUSE or suspicion.confidence < SURE:
+            continue
+        if cause.kind in EXPLAINED[other.kind]:
+            return found.confidence * _LESS
+    return found.confidence
+
+
+def _finding(cause: Cause, found: Suspicion) -> Finding:
+    return Finding(
+        cause=cause.name,
+        mode=cause.mode,
+        title=cause.title,
+        confidence=round(found.confidence, 3),
+        because=found.because,
+        signs=found.signs,
+        prescription=cause.prescription,
+        code=cause.code,
+        apart=found.apart,
+    )
+
+
+def _summary(sure: list[Finding]) -> str:
+    first = sure[0]
+    text = f"{first.title} ({first.confidence:.0%} sure). {first.prescription}"
+    if len(sure) > 1:
+        text += f" Beside it: {', '.join(one.title[0].lower() + one.title[1:] for one in sure[1:4])}."
+    return text
+
+
+def _healthy(evidence: Evidence) -> bool:
+    found = rare_answers(evidence)
+    return found is not None and ranks(found) and not missing(found)
+
+
+def _healthy_summary(evidence: Evidence) -> str:
+    found = rare_answers(evidence)
+    if found is None:
+        return "Nothing is wrong."
+    return (
+        f'"{found.name}" is told from the rest: average precision {found.average_precision or 0:.3g} at a share of '
+        f"{found.prevalence:.3g} (skill {skill(found):.2f}), IoU {found.iou or 0:.3g}. No cause of failure was found."
+    )
+
+
+def _next_steps(evidence: Evidence) -> tuple[str, ...]:
+    steps: list[str] = []
+    if evidence.answers is None and evidence.wiring is None:
+        steps.append(
+            "If a network fails on it, bring its predictions (--predictions), or the model with loss and optimizer."
+        )
+    if evidence.answers is not None and evidence.wiring is None:
+        steps.append("Bring the model with its loss and optimizer, so that its wiring can be asked.")
+    if evidence.wiring is not None and evidence.learning is None:
+        steps.append("Run without --quick, so that a copy can be trained.")
+    found = rare_answers(evidence)
+    if found is not None and not ranks(found):
+        steps.append("Train for twice as long and diagnose again: what moves tells more than what stands.")
+    if evidence.answers is not None and found is None:
+        steps.append("Bring labelled images that hold the rare class: without them nothing can be ranked.")
+    return tuple(steps)

@@ -1,0 +1,1 @@
+"""What images and labels alone give away: pairs, shifts, leaks, damaged masks, labels that look wrong."""

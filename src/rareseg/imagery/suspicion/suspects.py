@@ -1,0 +1,125 @@
+"""Images whose labels disagree with what the labels of all other images teach."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rareseg.imagery.suspicion.local_signs import indicators, local_levels
+from rareseg.imagery.suspicion.looks import VOID, Floats, Labels
+from rareseg.imagery.suspicion.pairing import whitener
+
+LEVELS = 8
+LEAST_IMAGES = 12
+LEAST_FIT = 0.25
+"""Median correlation of labels with what the others teach, below which no image is suspected."""
+OUTLYING = 6.0
+"""Robust deviations below the median from which on an image is suspected."""
+MOST_FIT = 0.05
+"""Correlation above which no image is suspected, however well the others fit."""
+MISSED = 0.6
+"""Pixels that look like the class where nothing is labelled, over those labelled in the usual image."""
+LEAST_LABELLED = 0.3
+"""Labelled pixels, over those of the usual image, below which an image is not suspected of wrong ones."""
+MOST_LISTED = 20
+
+Doubles = NDArray[np.float64]
+
+
+class Suspect(NamedTuple):
+    """An image, by its number, and why."""
+
+    image: int
+    reason: str
+    weight: float
+
+
+def suspects_of(pictures: Floats, labels: Labels, rare: int) -> tuple[Suspect, ...]:
+    """Find images whose labels look wrong, worst first.
+
+    The class `rare` against all others is regressed on local signs over all other images, and the answer is
+    correlated with the image's own labels.
+
+    Args:
+        pictures: (images, bands, rows, cols) float32, finite; windows without the class may be among them.
+        labels: (images, rows, cols) int16, -1 where not counted.
+        rare: the class.
+    """
+    if len(pictures) < LEAST_IMAGES:
+        return ()
+    flat = labels.reshape(len(labels), -1)
+    held = ((flat == rare) & (flat != VOID)).astype(np.float32)
+    amounts = held.mean(axis=1)
+    labelled = np.flatnonzero(amounts > 0)
+    if len(labelled) < LEAST_IMAGES // 2:
+        return ()
+    scores = _scores(pictures, held, flat != VOID)
+    fits = np.array([_correlation(scores[i], held[i], flat[i] != VOID) for i in range(len(flat))])
+    usual = float(np.median(fits[labelled]))
+    if usual < LEAST_FIT:
+        return ()
+    found = [*_outlying(fits, amounts, usual), *_missed(scores, held, amounts, labelled)]
+    return tuple(sorted(found, key=lambda suspect: -suspect.weight)[:MOST_LISTED])
+
+
+def _scores(pictures: Floats, held: Floats, counted: NDArray[np.bool_]) -> Floats:
+    """Return, per image and pixel, what a model of the other images answers; (images, pixels), no unit."""
+    levels = local_levels(pictures, LEVELS)
+    joint, within = [], []
+    for image, own, known in zip(levels, held, counted, strict=True):
+        rows = indicators(image, LEVELS)
+        centred = (own - own[known].mean() if known.any() else own) * known
+        joint.append((rows @ centred).astype(np.float64))
+        within.append((rows @ rows.T).astype(np.float64))
+    all_joint, all_within = np.sum(joint, axis=0), np.sum(within, axis=0)
+    scores = np.empty(held.shape, np.float32)
+    for index, image in enumerate(levels):
+        white = whitener(all_within - within[index])
+        slope = white.T @ (white @ (all_joint - joint[index]))
+        scores[index] = slope.astype(np.float32) @ indicators(image, LEVELS)
+    return scores
+
+
+def _correlation(score: Floats, held: Floats, counted: NDArray[np.bool_]) -> float:
+    score, held = score[counted], held[counted]
+    if not held.size or held.std() == 0 or score.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(score, held)[0, 1])
+
+
+def _outlying(fits: Doubles, amounts: Floats, usual: float) -> list[Suspect]:
+    labelled = np.flatnonzero(amounts >= LEAST_LABELLED * np.median(amounts[amounts > 0]))
+    spread = 1.4826 * float(np.nanmedian(np.abs(fits[labelled] - usual))) + 0.02
+    return [
+        Suspect(
+            int(index),
+            f"its labels follow what the other images teach by {fits[index]:.2f} only (usually {usual:.2f})",
+            float((usual - fits[index]) / spread),
+        )
+        for index in labelled
+        if fits[index] < min(MOST_FIT, usual - OUTLYING * spread)
+    ]
+
+
+def _missed(scores: Floats, held: Floats, amounts: Floats, labelled: NDArray[np.int64]) -> list[Suspect]:
+    """Find images that look like holding the class, and have no label of it."""
+    typical = float(np.median(amounts[labelled]))
+    least = float(np.median(np.concatenate([scores[i][held[i] > 0] for i in labelled])))
+    alike = np.array([float(np.mean(score[own == 0] > least)) if (own == 0).any() else 0.0
+                      for score, own in zip(scores, held, strict=True)])  # fmt: skip
+    # Of labelled images this is what looks alike by chance.
+    limit = max(float(np.quantile(alike[labelled], 0.95)) * 1.5, MISSED * typical)
+    return [
+        Suspect(
+            int(index),
+            f"{alike[index]:.1%} of it looks like the class, and none is labelled (usually {typical:.1%} is)",
+            float(alike[index] / limit),
+        )
+        for index in np.flatnonzero((amounts == 0) & (alike > limit))
+    ]
+
+
+def chosen_names(found: Sequence[Suspect], names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the suspects' names and the reasons."""
+    return tuple(names[one.image] for one in found), tuple(one.reason for one in found)

@@ -47,7 +47,7 @@ def said(outcome: Outcome) -> list[str]:
 def false_alarms(outcome: Outcome) -> list[str]:
     """Return causes found for sure that are neither there nor granted."""
     granted = {*outcome.expected, *outcome.acceptable, *outcome.beside}
-    return [cause for cause, sure, _ in outcome.findings if sure > SURE and cause not in granted]
+    return [cause for cause, sure, _ in outcome.findings if sure >= SURE and cause not in granted]
 
 
 def right_first(outcome: Outcome) -> bool:

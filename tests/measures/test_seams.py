@@ -125,3 +125,12 @@ def test_errors():
         SeamCounts.empty().add(np.zeros((1, 9, 9), np.float32), np.zeros((8, 9), np.uint8))
     with pytest.raises(SettingError, match="cannot be added"):
         SeamCounts.empty() + SeamCounts.empty((100,))
+
+
+def test_a_break_too_faint_to_matter_is_no_seam():
+    rng = np.random.default_rng(0)
+    field = broken(rng.normal(size=(1500, 1500)).astype(np.float32), 64, 0.35)
+    counts = SeamCounts.empty().add(probabilities(field))
+    score, excess = normal_score(*counts.jumps[TILES.index(64)])
+    assert score > 4 and 1.02 < np.exp(excess) < 1.15
+    assert counts.found() == Seams()

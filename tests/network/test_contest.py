@@ -232,6 +232,19 @@ def test_too_little_time_is_said_after_the_pilot(world, open_contest):
     assert not contest.findings.judged
 
 
+@pytest.mark.parametrize("minutes", [0.001, 0.1], ids=["within the pilot", "by its scoring"])
+def test_a_pilot_that_uses_up_the_time_is_stopped(world, open_contest, minutes):
+    contest = open_contest(minutes=minutes)
+    message = (
+        f"Comparing 6 candidates with 2 seeds takes longer than {minutes} minutes here.*Give more --minutes"
+    )
+    with pytest.raises(SettingError, match=message):
+        contest.run()
+    # It ends with the first step after its time, unscored; or once it was scored.
+    assert world.now == (0.25 * STEP * contests.PILOT_STEPS if minutes < 0.1 else 8.0)
+    assert not contest.findings.judged
+
+
 def test_a_failed_candidate_is_told_and_dropped(world, open_contest):
     world.broken = ("a",)
     contest = open_contest(steps=150)

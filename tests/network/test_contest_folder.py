@@ -26,6 +26,11 @@ def test_what_is_asked_for_is_taken_over(tmp_path):
     assert found.keep_weights
 
 
+def test_one_text_is_a_list_as_on_the_command_line(tmp_path):
+    found = requested(tmp_path / "new", NOTHING._replace(remedies="dice,none"))
+    assert found.remedies == ("dice", "none")
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
@@ -33,6 +38,8 @@ def test_what_is_asked_for_is_taken_over(tmp_path):
         ({"minutes": 0.0}, "minutes must be a number above 0"),
         ({"minutes": float("nan")}, "minutes must be a number above 0"),
         ({"seeds": 0}, "seeds must be a whole number from 1 to 100; received 0"),
+        ({"seeds": 1.5}, "seeds must be a whole number from 1 to 100; received 1.5"),
+        ({"steps": 1.5}, "steps must be a whole number above 0; received 1.5"),
         ({"seeds": 101}, "seeds must be a whole number from 1 to 100"),
     ],
 )

@@ -100,11 +100,23 @@ def test_labels_out_of_range_are_told_at_once_and_only_once():
     told = []
     for _ in range(30):
         logits, labels = _batch(random)
-        labels[0, 0] = 7
+        labels[:, 0] = 7
         told.append(watch.update(logits, labels))
+    assert watch.verdict().state == "healthy"
     assert told[0].state == "labels out of range"
     assert "7, where 0 to 1 and the ignored 255 are known" in told[0].reason
     assert not any(told[1:])
+
+
+@pytest.mark.parametrize("rhythm", [1, 3])
+def test_labels_out_of_range_hide_nothing_else(rhythm):
+    watch = _quick()
+    random = np.random.default_rng(0)
+    for step in range(40):
+        logits, labels = _batch(random, bias=-2.0 if step < 20 else -300.0)
+        labels[:, 0] = 7 if step % rhythm == 0 else 0
+        watch.update(logits, labels)
+    assert [notice.state for notice in watch.notices] == ["labels out of range", "late collapse"]
 
 
 def test_masks_of_0_and_255_are_seen_to_lose_the_class():

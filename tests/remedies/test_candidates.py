@@ -50,6 +50,12 @@ def test_yardsticks_are_added_in_front_where_they_are_not_named():
     assert [one.name for one in parse(["dice", "default"])] == ["none", "dice", "default"]
 
 
+def test_a_large_factor_keeps_its_plus():
+    one = parse(["1e+3*dice + enet + focal"])[-1]
+    assert one.settings == PLAIN | {"loss.name": "1e3*dice+focal", "weights.rule": "enet"}
+    assert _settings("1e+3*dice", **{"loss.dice.squared": "true"})["loss.dice.squared"] == "true"
+
+
 def test_spaces_do_not_matter():
     assert parse([" prior_bias +  0.5 * dice "])[-1].name == "prior_bias+0.5*dice"
 
@@ -107,6 +113,17 @@ def test_settings_of_a_remedy_reach_only_those_who_name_it(key, takers):
         (["none+dice"], {}, "none stands alone"),
         (["enet+inverse"], {}, "names enet and inverse, and a plan takes one rule for weights"),
         (["uniform"], {}, "Unknown remedy 'uniform'"),
+        (["dice+brier"], {}, r"Unknown remedy 'brier'.*rareseg\.losses\.add\('brier', function\)\.$"),
+        (["undo_shift"], {}, "undo_shift is done after training and trains nothing"),
+        (
+            ["dice+logit_adjustment"],
+            {},
+            "logit_adjustment is done after training.*`rareseg remedies logit_adj",
+        ),
+        (["dice*0.5"], {}, r"a factor stands before its loss, as in 0.5\*dice; received 'dice\*0.5'"),
+        (["dice+"], {}, "expected a term on either side of each"),
+        (["dice"], {"loss": "x"}, "Expected settings as section.field, such as crop.size; received 'loss'"),
+        (["dice"], {"": "x"}, "Expected settings as section.field"),
         (["2*enet"], {}, "only losses take a factor, and enet belongs to weights"),
         (["x*dice"], {}, "expected a number above 0 before the"),
         (["dice+dice"], {}, "names dice twice"),

@@ -17,7 +17,7 @@ from rareseg.errors import (
     TrainingError,
     WeightsError,
 )
-from rareseg.network import crops
+from rareseg.network import crops, hardware
 from rareseg.network.checkpoint import load_state, load_tensors, load_weights
 from rareseg.network.crops import CropStore
 from rareseg.network.session import choose_thresholds
@@ -425,7 +425,7 @@ def test_any_bands_and_pixel_type_can_be_trained_on(striped, tiny, tmp_path, ban
 
 def test_samples_that_do_not_fit_into_memory_train_alike(audited, decided, tmp_path, monkeypatch):
     near = train_plan(*audited[:2], decided(), tmp_path / "near")
-    machine = replace(verbs.hardware.describe(), memory_bytes=0)
+    machine = replace(hardware.describe(), memory_bytes=0)
     monkeypatch.setattr("rareseg.network.hardware.describe", lambda: machine)
     far = train_plan(*audited[:2], decided(), tmp_path / "far")
     assert far.initial_loss == pytest.approx(near.initial_loss, rel=1e-6)

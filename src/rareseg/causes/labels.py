@@ -96,11 +96,11 @@ def ignored(evidence: Evidence) -> Suspicion | None:
     data = evidence.data
     if data is None or data.ignored is None:
         return None
-    eaten = data.ignored_of_rare or 0.0
-    if eaten < 0.5 and data.ignored < 0.9:
+    eaten, gone = data.ignored_of_rare or 0.0, _eaten_whole(data)
+    if eaten < 0.5 and data.ignored < 0.9 and not gone:
         return None
     return Suspicion(
-        0.95 if eaten >= 0.9 or data.ignored > 0.97 else 0.7,
+        0.95 if eaten >= 0.9 or data.ignored > 0.97 else 0.9 if gone else 0.7,
         f"{data.ignored:.1%} of the pixels carry the ignored value {data.ignored_value}, among them {eaten:.0%} of "
         "what the masks draw as something other than background.",
         (
@@ -126,7 +126,9 @@ def absent(evidence: Evidence) -> Suspicion | None:
     because = (
         f"No pixel of {' and of '.join(where)}: not measurable there, and not learnt where training lacks it."
     )
-    return Suspicion(0.93 if training else 0.8, because, (sign("absent classes", "; ".join(where), "none"),))
+    # Where pixels are ignored, the class may be among them.
+    confidence = 0.8 if not training or _eaten_whole(data) else 0.93
+    return Suspicion(confidence, because, (sign("absent classes", "; ".join(where), "none"),))
 
 
 def empty_batches(evidence: Evidence) -> Suspicion | None:
@@ -192,6 +194,11 @@ def fed_differently(evidence: Evidence) -> Suspicion | None:
             sign("spread over training's", scale, "about 1"),
         ),
     )
+
+
+def _eaten_whole(data: DataEvidence) -> bool:
+    """Tell whether a class has no pixel left while some are ignored."""
+    return bool(data.absent_in_training) and (data.ignored or 0) > 1e-3
 
 
 def _between(data: DataEvidence) -> bool:

@@ -15,13 +15,14 @@ from rareseg.causes.cause import (
     sign,
 )
 from rareseg.records.diagnosis import Sign
-from rareseg.records.evidence import ClassAnswers, Evidence, LearningEvidence
+from rareseg.records.evidence import ClassAnswers, Evidence, LearningEvidence, WiringEvidence
 
 DEAD = 0.3
 STARVED = 1e-5
 """Change of weights per step, relative to them."""
 STILL_FALLING = 0.03
 FEW_EPOCHS = 5.0
+MOSTLY_FROZEN = 0.7
 
 
 def under_trained(evidence: Evidence) -> Suspicion | None:
@@ -76,6 +77,8 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
     starved, helped = _starved(learning), (learning.faster_gain or 0) >= 5
     if not starved and not helped:
         return None
+    if wiring is not None and _frozen_share(wiring) > MOSTLY_FROZEN and not helped:
+        return None
     confidence = 0.55 + 0.2 * starved + 0.2 * helped
     tried = (
         ""
@@ -103,7 +106,7 @@ def frozen(evidence: Evidence) -> Suspicion | None:
     wiring = evidence.wiring
     if wiring is None or not wiring.parameters:
         return None
-    share = 1 - wiring.trainable_parameters / wiring.parameters
+    share = _frozen_share(wiring)
     if share < 0.3:
         return None
     found = rare_answers(evidence)
@@ -112,7 +115,7 @@ def frozen(evidence: Evidence) -> Suspicion | None:
     learning = evidence.learning
     cannot = learning is not None and not _fits(learning)
     return Suspicion(
-        0.97 if share == 1 else 0.8 if cannot else 0.6,
+        0.97 if share == 1 else 0.9 if share > MOSTLY_FROZEN else 0.8 if cannot else 0.6,
         f"{share:.0%} of the {wiring.parameters:,} parameters are frozen"
         + (", and what is left does not learn one batch by heart." if cannot else "."),
         (sign("frozen share of the parameters", share, "0, unless the frozen part is pretrained"),),
@@ -155,11 +158,14 @@ def batch_norm_gap(evidence: Evidence) -> Suspicion | None:
     if stirred is None or still is None or stirred < 0.2:
         return None
     share, usual = answers.eval_mode_share or 0.0, answers.train_mode_share or 0.0
-    apart = max(share, usual) / max(min(share, usual), 1e-6)
-    if stirred - still < 0.25 and not (apart > 3 and stirred - still > 0.1 and abs(share - usual) > 0.01):
+    found = rare_answers(evidence)
+    there = found.prevalence if found is not None else 0.0
+    # In training mode about as much as there is, in evaluation mode far from it.
+    apart = there / 2 < usual < 2 * there and not there / 3 < share < 3 * there
+    if stirred - still < 0.25 and not apart:
         return None
     return Suspicion(
-        0.92 if stirred - still > 0.25 else 0.7,
+        0.95,
         f"On the same images, average precision is {stirred:.3g} with the batch's statistics and {still:.3g} with "
         f"those that evaluation uses (batches of {wiring.smallest_batch}).",
         (
@@ -280,6 +286,10 @@ def _of_course(learning: LearningEvidence) -> tuple[Sign, ...]:
         sign("average precision on one batch learnt by heart", learning.fit_average_precision, "near 1"),
         sign("dead units", learning.dead_before, f"< {DEAD}"),
     )
+
+
+def _frozen_share(wiring: WiringEvidence) -> float:
+    return 1 - wiring.trainable_parameters / wiring.parameters if wiring.parameters else 0.0
 
 
 def _near(first: float | None, second: float | None) -> bool:

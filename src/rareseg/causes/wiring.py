@@ -20,7 +20,7 @@ def activation_twice(evidence: Evidence) -> Suspicion | None:
         (
             sign(
                 "range of the network's answers",
-                f"{wiring.output_low:.3g}..{wiring.output_high:.3g}",
+                _range(wiring),
                 "logits",
             ),
             sign("loss at perfect answers", floor, "0"),
@@ -39,9 +39,9 @@ def logits_to_probabilities(evidence: Evidence) -> Suspicion | None:
         return None
     return Suspicion(
         0.95,
-        f"The loss ({wiring.loss_name}) wants {wiring.wants}, and the network answers {wiring.output_low:.3g} to "
-        f"{wiring.output_high:.3g}: what lies outside is clipped, and clipped answers have no slope.",
-        (sign("range of the answers", f"{wiring.output_low:.3g}..{wiring.output_high:.3g}", "0..1"),),
+        f"The loss ({wiring.loss_name}) wants {wiring.wants}, and the network answers {_range(wiring)}: "
+        f"what lies outside is clipped, and clipped answers have no slope.",
+        (sign("range of the answers", _range(wiring), "0..1"),),
     )
 
 
@@ -53,7 +53,7 @@ def softmax_on_one_channel(evidence: Evidence) -> Suspicion | None:
     return Suspicion(
         0.98,
         "The last layer is a softmax over one channel: it answers 1 at every pixel, whatever the network computes.",
-        (sign("answers", f"{wiring.output_low:.3g}..{wiring.output_high:.3g}", "0..1, varying"),),
+        (sign("answers", _range(wiring), "0..1, varying"),),
     )
 
 
@@ -206,6 +206,12 @@ def _where(evidence: Evidence) -> str:
 
 def _listed(weights: tuple[float, ...]) -> str:
     return " : ".join(f"{weight:.3g}" for weight in weights)
+
+
+def _range(wiring: WiringEvidence) -> str:
+    if wiring.output_low is None or wiring.output_high is None:
+        return "nothing finite"
+    return f"{wiring.output_low:.3g} to {wiring.output_high:.3g}"
 
 
 def _number(value: float | None) -> str:

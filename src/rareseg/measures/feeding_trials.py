@@ -144,7 +144,6 @@ class Trials:
             )
         activation = self._activation or activation_of(planes)
         odds = [_odds(one[0], activation, overlapping=self._overlapping) for one in planes]
-        usual = tuple(range(len(odds[0])))
         curves, channels = self._curves(odds, crops), tuple(range(len(odds[0])))
         best = self._mean_skill(_total(curves))
         for exchanged in self._exchanges(odds, crops):
@@ -186,7 +185,7 @@ class Trials:
             labels = crop.labels
             if len(one) == 1 and not self._overlapping:
                 # The only channel is the first of the histogram: class 1 takes the place of class 0.
-                labels = np.where(labels == VOID, labels, (labels == 1).astype(np.uint8))
+                labels = np.where(labels == VOID, labels, (labels != 1).astype(np.uint8))
             counted.append(
                 ScoreHistogram.count(np.ascontiguousarray(one), labels, overlapping=self._overlapping)
             )

@@ -101,8 +101,8 @@ class Contest:
     def _too_little_time(self) -> SettingError:
         message = (
             f"Comparing {len(self.trained)} candidates with {self.request.seeds} seeds takes longer than "
-            f"{self.request.minutes:g} minutes here: the trial run of {PILOT_STEPS} steps alone, which shows what a step "
-            "takes, used them up. Give more --minutes."
+            f"{self.request.minutes:g} minutes here: the trial run of {PILOT_STEPS} steps, which shows what one takes, "
+            "used them up alone. Give more --minutes."
         )
         return SettingError(message)
 

@@ -98,7 +98,7 @@ class Trainer:
     def _looked_at(self, done: list[Step], few: list[Batch], before: tuple[float, Scored]) -> Course:
         loss, found = self._seen(few)
         return Course(
-            losses=tuple(step.loss for step in done),
+            losses=tuple(step.loss for step in done if math.isfinite(step.loss)),
             fall=_relative(before[0], loss),
             precision_before=before[1].average_precision,
             ratios=tuple(step.ratios for step in done),

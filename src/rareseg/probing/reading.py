@@ -17,8 +17,8 @@ class Shown(NamedTuple):
     """What answers show of the last layer."""
 
     activation: Activation
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     sums_to_one: float
     """Share of pixels."""
 
@@ -32,7 +32,7 @@ def shown(answers: Floats, declared: str | None = None) -> Shown:
     """
     finite = answers[np.isfinite(answers)]
     if not finite.size:
-        return Shown("none", float("nan"), float("nan"), 0.0)
+        return Shown("none", None, None, 0.0)
     low, high = float(finite.min()), float(finite.max())
     sums = answers.sum(axis=1)
     to_one = float((np.abs(sums - 1) < SUM_TOLERANCE).mean())

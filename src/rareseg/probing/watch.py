@@ -112,11 +112,13 @@ class CollapseWatch:
         self._samples.append(sample)
         if loss is not None:
             self._losses.append(float(loss.detach() if hasattr(loss, "detach") else loss))
-        broken = self._at_once(sample)
+        at_once = self._at_once(sample)
+        notice = None if at_once is None else self._tell(at_once)
         if len(self._samples) < self._every:
-            return self._tell(broken) if broken else None
+            return notice
         judgement = self._close(sampler)
-        return self._tell(broken or judgement)
+        # What is not told now for there being other news is told with the next window.
+        return notice if notice or self._broken else self._tell(judgement)
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -261,7 +263,7 @@ class CollapseWatch:
         if judgement.state == "not finite":
             self._now = judgement
         if judgement.state == "healthy":
-            self._told &= {"labels out of range"}
+            self._told.clear()
         if not judgement.alarm or judgement.state in self._told:
             return None
         self._told.add(judgement.state)

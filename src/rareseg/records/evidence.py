@@ -95,8 +95,9 @@ class WiringEvidence(Record, frozen=True, kw_only=True):
     learning_rate: float | None = None
     channels: int
     classes: int
-    output_low: float
-    output_high: float
+    output_low: float | None
+    """None if no answer is finite."""
+    output_high: float | None
     sums_to_one: float
     """Share of pixels at which the channels sum to 1 within 1e-3."""
     activation: Activation
@@ -158,7 +159,7 @@ class LearningEvidence(Record, frozen=True, kw_only=True):
 
     steps: int
     losses: tuple[float, ...]
-    """Of each step, before its update."""
+    """Of each step, before its update, as long as they are finite."""
     fall: float | None = None
     """Of the loss on fixed training batches, in evaluation mode, over these steps; relative to its start."""
     precision_before: float | None = None

@@ -80,14 +80,14 @@ def compare_remedies(
     contest.progress = progress or Silent()
     for name, reason in entered.unplanned.items():
         contest.progress.say(f"{name} is not compared: {reason}")
-    earlier = codec.read(folder / COMPARISON, Comparison) if resume else None
-    settled = earlier is not None and earlier.outcome == "finished"
 
     def save(outcome: ComparisonOutcome) -> Comparison:
         record = _record(contest, outcome, data.resolve().name)
         codec.write(folder / COMPARISON, record, overwrite=True)
         return record
 
+    earlier = codec.read(folder / COMPARISON, Comparison) if resume else None
+    settled = earlier is not None and earlier.outcome == "finished"
     # A finished comparison stays one while its trials are gone through again.
     contest.saved = (lambda: None) if settled else (lambda: save("running"))
     if earlier is not None:
@@ -96,18 +96,23 @@ def compare_remedies(
         remove_comparison(folder)
     _keep_audit(folder / AUDIT, audit, tools.places)
     contest.saved()
+    record = save(_outcome(contest, folder, settled=settled))
+    _publish(record, entered, folder, tools.decide)
+    return record
+
+
+def _outcome(contest: Contest, folder: Path, *, settled: bool) -> ComparisonOutcome:
+    """Train, and return how it ended; `settled` says that it had ended before, so that Ctrl-C changes nothing."""
     try:
         outcome = contest.run()
-        if settled and outcome == "interrupted":
-            raise KeyboardInterrupt
-        record = save(outcome)
     except SettingError:
         # No time for any candidate: nothing is lost by clearing up, and the next attempt finds its place free.
         if not contest.findings.judged:
             remove_comparison(folder)
         raise
-    _publish(record, entered, folder, tools.decide)
-    return record
+    if settled and outcome == "interrupted":
+        raise KeyboardInterrupt
+    return outcome
 
 
 def _keep_audit(path: Path, audit: Audit, places: Places | None) -> None:

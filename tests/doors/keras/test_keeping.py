@@ -167,6 +167,15 @@ def test_the_learning_rate_is_scaled_from_what_was_brought(
     assert subject.setup.learning_rate == pytest.approx(0.01)
 
 
+def test_a_scaled_rate_outlasts_renewal(make: Callable[..., keras.Model], maps: Any) -> None:
+    model = make()
+    subject = subject_of_model(model, maps)
+    with subject.kept():
+        subject.scale_rate(3.0)
+        assert subject.renew()
+        assert float(values_of(model.optimizer.learning_rate)) == pytest.approx(0.03)
+
+
 def test_weights_are_drawn_anew_although_their_initializers_are_seeded(maps: Any) -> None:
     seeded = keras.initializers.GlorotUniform(seed=1)
     head = keras.initializers.Constant(0.25)

@@ -88,3 +88,4 @@ def test_a_unit_that_lives_on_one_batch_is_alive() -> None:
     first, second = subject.training_batches(2)
     assert subject.units([first])[0].dead == 1
     assert subject.units([first, second])[0].dead == 0
+    assert subject.units([second, first])[0].dead == 0

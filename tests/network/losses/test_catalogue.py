@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rareseg import losses
-from rareseg.errors import SettingError
+from rareseg.errors import SettingError, TrainingError
 from rareseg.network.losses import LOSSES, build, cross_entropy, dice, focal
 from rareseg.records.plan import LossChoice, WeightsChoice
 from rareseg.remedies import loss_sums
@@ -475,6 +475,33 @@ def test_a_bare_loss_of_the_user_needs_no_more_than_logits_and_labels():
     with pytest.raises(SettingError, match="weights.rule=given has no effect on loss.name=bare"):
         build(choice("bare"), WEIGHTED, shares=SHARES, overlapping=False)
     assert "bare" not in LOSSES and "bare" not in PUBLISHED
+
+
+@pytest.mark.usefixtures("nothing_stays")
+@pytest.mark.parametrize("term", ["stiff", "cross_entropy + stiff"])
+def test_a_loss_of_the_user_without_a_gradient_is_refused_by_name(term):
+    losses.add("stiff", lambda logits, labels: (logits.argmax(dim=1) != labels).float().mean())
+    logits, labels = example()
+    loss = build(choice(term), EQUAL, shares=SHARES, overlapping=False)
+    with pytest.raises(TrainingError, match="Loss 'stiff' returned .* without a gradient"):
+        loss(logits.detach().requires_grad_(), labels)
+    # Nobody asks for a gradient where a loss is only measured.
+    assert loss(logits.detach(), labels) > 0
+
+
+@pytest.mark.usefixtures("nothing_stays")
+def test_a_loss_of_the_user_may_be_nothing_on_a_batch():
+    losses.add("seldom", lambda logits, labels: logits.new_zeros(()))
+    logits, labels = example()
+    logits = logits.detach().requires_grad_()
+    build(choice("seldom"), EQUAL, shares=SHARES, overlapping=False)(logits, labels).backward()
+    assert logits.grad is not None and not logits.grad.any()
+
+
+@pytest.mark.parametrize("name", ["none", "default"])
+def test_names_of_plans_are_no_names_of_losses(name):
+    with pytest.raises(SettingError, match=f"'{name}' stands for a plan of its own in comparisons"):
+        losses.add(name, lambda logits, labels: logits.sum())
 
 
 def test_a_loss_of_the_user_in_a_plan_read_from_disk_is_said_how_to_add():

@@ -210,6 +210,22 @@ def test_rates_are_scaled_from_where_they_were_brought(net, data):
     assert [group["lr"] for group in optimizer.param_groups] == [1e-3, 0.5]
 
 
+def test_modes_of_torchscript_come_back():
+    with pytest.warns((DeprecationWarning, FutureWarning)):
+        net = torch.jit.script(nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2)))
+    data = (torch.randn(2, 3, 4, 4), torch.zeros(2, 4, 4, dtype=torch.int64))
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    subject = subject_of_module(net, nn.CrossEntropyLoss(), optimizer, data)
+    [batch] = subject.training_batches(1)
+    with subject.kept():
+        subject.step(batch)
+        assert not torch.equal(before["0.weight"], net.state_dict()["0.weight"])
+        net.eval()
+    assert net.training and all(module.training for module in net.modules())
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
 def test_replaced_data_and_shared_tensors_come_back():
     net = Net()
     net.body.weight = net.stem.weight = nn.Parameter(torch.randn(4, 4, 3, 3))

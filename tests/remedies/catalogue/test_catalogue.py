@@ -13,6 +13,7 @@ from rareseg.records.overrides import parse
 from rareseg.records.plan import SamplingChoice, SamplingRule, WeightRule, WeightsChoice
 from rareseg.remedies import catalogue
 from rareseg.remedies.catalogue import FAMILIES, PUBLISHED, find, find_loss, names
+from rareseg.remedies.imbalance import sampling_choice
 from rareseg.stages.plan import decide
 
 
@@ -174,3 +175,37 @@ def test_line_losses_apply_to_long_thin_classes_and_pasting_to_others(width, siz
         assert find(name).applies(facts) == said
     compact = said is None and size is not None
     assert (find("copy_paste").applies(facts) is not None) == compact
+
+
+def test_the_effective_number_of_images_is_said_to_do_nothing_where_all_images_hold_all_classes():
+    remedy = find("effective_number")
+    level = camvid().parts[0]
+    assert remedy.idle(level).startswith(
+        "every class lies in nearly every image, so weights differ by 0.0% at most"
+    )
+    seldom = msgspec.structs.replace(level.counts, images_with=(10,) * 10 + (2,))
+    assert remedy.idle(msgspec.structs.replace(level, counts=seldom)) is None
+    assert any("count objects" in trap for trap in remedy.traps)
+    unlabelled = msgspec.structs.replace(level.counts, labelled=0)
+    assert remedy.idle(msgspec.structs.replace(level, counts=unlabelled)) is None
+
+
+def test_losses_and_sampling_that_serve_several_rare_classes_are_judged_as_class_weights_are():
+    many, two = camvid().parts[0], roads().parts[0]
+    for name in ("logit_adjusted", "balanced_softmax", "ldam", "rare_class", "logit_adjustment"):
+        for facts in (many, two):
+            assert find(name).applies(facts) == find("inverse").applies(facts)
+        assert find(name).applies(many, overlapping=True) is None
+
+
+@pytest.mark.parametrize(
+    "chances", [(0.1, 0.2, None), (0.2, 0.9, None), (0.4, 0.9, None), (None, None, None)]
+)
+@pytest.mark.parametrize("crop", [64, 128, 256])
+def test_crops_around_rare_classes_are_judged_as_the_plan_decides(chances, crop):
+    facts = part_facts((0.96, 0.04), names=("ground", "road"), crop_chance=chances, images_with=2)
+    rule = sampling_choice(facts, crop=crop, asked=None).rule
+    said = find("class_centred").applies(facts, crop=crop)
+    assert (said is not None) == (rule == "class_centred")
+    assert said is None or "road with a chance of" in said
+    assert find("above_mean").applies(facts, crop=crop) == said

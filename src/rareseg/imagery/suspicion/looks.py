@@ -41,7 +41,9 @@ class Windows(NamedTuple):
     of: tuple[int, ...]
 
 
-def cut_windows(looks: Sequence[Look], classes: int, *, side: int, most: int, least: int = 24) -> Windows:
+def cut_windows(
+    looks: Sequence[Look], classes: int, *, side: int, most: int, least: int = 24, empty: bool = False
+) -> Windows:
     """Cut one window from each of up to `most` looks, where its labels vary most.
 
     Looks without two classes are passed over, and so are those smaller than half of the usual size. The place
@@ -53,8 +55,9 @@ def cut_windows(looks: Sequence[Look], classes: int, *, side: int, most: int, le
         side: rows and columns of a window at most, px.
         most: windows at most; looks are taken evenly spread.
         least: windows are not made smaller than this many px; smaller looks are left out.
+        empty: take looks of a single class too.
     """
-    varied = [index for index, look in enumerate(looks) if _varies(look.labels)]
+    varied = [index for index, look in enumerate(looks) if empty or _varies(look.labels)]
     if not varied:
         return _none()
     sides = np.array([looks[index].labels.shape for index in varied])

@@ -18,7 +18,7 @@ LEVELS = 8
 PERMUTATIONS = 60
 LEAST_IMAGES = 4
 """With fewer there are too few other pairings to compare with."""
-LEAST_POWER = 5.0
+LEAST_POWER = 7.0
 """Deviations by which a class that is a standard deviation brighter must stand out."""
 PLANTED = 1.0
 """Brightness, in standard deviations of the set, of a class that is planted to see whether it would be found."""

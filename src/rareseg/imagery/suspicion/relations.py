@@ -56,7 +56,7 @@ def relations_of(looks: Sequence[Look], classes: int, rare: int, *, suspects: bo
         if laid:
             notes.append(f"The labels would fit the images much better if they were {laid}.")
     if suspects and visible:
-        wide = cut_windows(looks, classes, side=SIDE, most=SUSPECT_MOST)
+        wide = cut_windows(looks, classes, side=SIDE, most=SUSPECT_MOST, empty=True)
         found = suspects_of(wide.pictures, wide.labels, rare)
         names = [looks[index].name for index in wide.of]
         listed, reasons = chosen_names(found, names)

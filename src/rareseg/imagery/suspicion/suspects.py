@@ -18,8 +18,10 @@ OUTLYING = 6.0
 """Robust deviations below the median from which on an image is suspected."""
 MOST_FIT = 0.05
 """Correlation above which no image is suspected, however well the others fit."""
-MISSED = 0.6
+MISSED = 0.8
 """Pixels that look like the class where nothing is labelled, over those labelled in the usual image."""
+BEYOND_CHANCE = 4.0
+"""The same over what looks like the class beside it in labelled images."""
 LEAST_LABELLED = 0.3
 """Labelled pixels, over those of the usual image, below which an image is not suspected of wrong ones."""
 MOST_LISTED = 20
@@ -56,7 +58,7 @@ def suspects_of(pictures: Floats, labels: Labels, rare: int) -> tuple[Suspect, .
         return ()
     scores = _scores(pictures, held, flat != VOID)
     fits = np.array([_correlation(scores[i], held[i], flat[i] != VOID) for i in range(len(flat))])
-    usual = float(np.median(fits[labelled]))
+    usual = float(np.nanmedian(fits[labelled])) if np.isfinite(fits[labelled]).any() else 0.0
     if usual < LEAST_FIT:
         return ()
     found = [*_outlying(fits, amounts, usual), *_missed(scores, held, amounts, labelled)]
@@ -109,7 +111,7 @@ def _missed(scores: Floats, held: Floats, amounts: Floats, labelled: NDArray[np.
     alike = np.array([float(np.mean(score[own == 0] > least)) if (own == 0).any() else 0.0
                       for score, own in zip(scores, held, strict=True)])  # fmt: skip
     # Of labelled images this is what looks alike by chance.
-    limit = max(float(np.quantile(alike[labelled], 0.95)) * 1.5, MISSED * typical)
+    limit = max(float(np.quantile(alike[labelled], 0.95)) * BEYOND_CHANCE, MISSED * typical)
     return [
         Suspect(
             int(index),

@@ -108,8 +108,11 @@ def asked(
             without terms m.
     """
     if not wants.terms:
-        lesser = lesser_chance(logits, out=room.chances)
-        errors = _errors_by_lesser(logits, lesser, holds, block.counted)
+        if room.chances is not None:
+            lesser_chance(logits, out=room.chances)
+        # In its own place: fresh memory costs more than a sigmoid.
+        doubt = _wrong(logits, holds).sigmoid_()
+        errors = _errors(doubt, holds, block.counted, out=doubt)
         return None, _moments(errors, holds, wants, block.labels.wide)
     wrong, slopes = _wrong(logits, holds), room.by_pixel
     doubt = wrong.sigmoid()
@@ -153,13 +156,6 @@ def _wrong(logits: Tensor, holds: Tensor) -> Tensor:
 def _errors(doubt: Tensor, holds: Tensor, counted: Tensor | None, out: Tensor | None = None) -> Tensor:
     """Return e = (1 - 2g) q where counted, else 0."""
     found = torch.addcmul(doubt, holds, doubt, value=-2, out=out)
-    return found if counted is None else found.mul_(counted.unsqueeze(1))
-
-
-def _errors_by_lesser(logits: Tensor, lesser: Tensor, holds: Tensor, counted: Tensor | None) -> Tensor:
-    """Return e where counted, else 0, from m: with b = 1 for z >= 0 it is (b - g) + (1 - 2b) m, to every digit."""
-    above = torch.ge(logits, 0, out=torch.empty_like(logits))
-    found = torch.sub(above, holds).add_(lesser).addcmul_(above, lesser, value=-2)
     return found if counted is None else found.mul_(counted.unsqueeze(1))
 
 

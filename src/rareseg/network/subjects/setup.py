@@ -142,7 +142,7 @@ def _side(pair: tuple[int, int]) -> str:
 
 def versions() -> dict[str, str]:
     """Return versions of what a torch training runs on, where installed."""
-    found = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    found = {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
     for package in ("torchvision", "segmentation-models-pytorch", "lightning"):
         try:
             found[package] = version(package)

@@ -153,7 +153,7 @@ def three_findings() -> Diagnosis:
                 mode=12,
                 title="Class weights reach the wrong pixels",
                 confidence=0.55,
-                because="Scaling the weight of <road> & co. by 10 moved the loss of background.",
+                because="Scaling the weight [w of <road> & co.] by 10 moved the loss of background.",
                 signs=(Sign(what="share of the loss", found="x1.0", limit="x10"),),
                 prescription="Give weights per pixel.",
                 code=(Prescription(framework="keras", code="loss = weighted([0.52, 16.4])  # <road> & co."),),

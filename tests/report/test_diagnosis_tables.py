@@ -56,6 +56,7 @@ def test_a_cause_shows_its_evidence_its_confidence_and_what_to_do():
 def test_nothing_is_read_as_markup():
     text = _shown(three_findings())
     assert "[and 1 < 2]" in text
+    assert "[w of <road> & co.]" in text
     assert "<road> & co." in text
 
 

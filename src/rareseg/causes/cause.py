@@ -81,6 +81,16 @@ def skill(answers: ClassAnswers) -> float:
     return (answers.average_precision - answers.prevalence) / (1 - answers.prevalence)
 
 
+def mean_skill(evidence: Evidence) -> float:
+    """Return the mean skill over the classes but the most frequent."""
+    if evidence.answers is None:
+        return 0.0
+    found = [one for one in evidence.answers.classes if one.average_precision is not None]
+    most = max(found, key=lambda one: one.prevalence, default=None)
+    rare = [skill(one) for one in found if one is not most]
+    return sum(rare) / len(rare) if rare else 0.0
+
+
 def ranks(answers: ClassAnswers) -> bool:
     """Tell whether a class is ranked well above chance."""
     found = skill(answers)

@@ -1,6 +1,6 @@
 """Rules about answers and histories: what is wrong after training, and what only looks wrong."""
 
-from rareseg.causes.cause import Suspicion, of_rare, ranks, rare_answers, sign, skill
+from rareseg.causes.cause import Suspicion, mean_skill, of_rare, ranks, rare_answers, sign, skill
 from rareseg.records.evidence import Evidence
 
 LEAST_RARE, LEAST_IMAGES = 100, 4
@@ -13,7 +13,9 @@ def threshold_off(evidence: Evidence) -> Suspicion | None:
     if found is None or not ranks(found) or found.best_iou is None:
         return None
     iou = found.iou or 0.0
-    if found.best_iou < 0.1 or iou > 0.6 * found.best_iou or found.best_iou - iou < 0.08:
+    # Of several classes, one that is hard for its kind is none that a threshold would save.
+    least = 0.25 if len(evidence.classes) > 2 else 0.1
+    if found.best_iou < least or iou > 0.6 * found.best_iou or found.best_iou - iou < 0.08:
         return None
     much = iou < 0.25 * found.best_iou
     return Suspicion(
@@ -64,8 +66,12 @@ def metric_illusion(evidence: Evidence) -> Suspicion | None:
     if answers.macro_iou > answers.constant_macro_iou + 0.05 or not blind:
         return None
     believed = told_accuracy is not None and told_accuracy >= answers.constant_accuracy - 0.03
+    # Of a class map there is nothing else to say.
+    blank = (
+        answers.source == "classes" and found is not None and found.predicted_share < 0.1 * found.prevalence
+    )
     return Suspicion(
-        0.7 if believed else 0.35,
+        0.7 if believed else 0.6 if blank else 0.35,
         f"Accuracy {told_accuracy if told_accuracy is not None else answers.accuracy:.3g} is what the constant answer "
         f"scores ({answers.constant_accuracy:.3g}); mean IoU is {answers.macro_iou:.3g}, the constant answer's "
         f"{answers.constant_macro_iou:.3g}.",
@@ -119,7 +125,7 @@ def overfitted(evidence: Evidence) -> Suspicion | None:
         return None
     seen, unseen = answers.training_average_precision, found.average_precision or 0.0
     enough = found.prevalence * answers.pixels >= LEAST_RARE and answers.images >= LEAST_IMAGES
-    if seen < 0.6 or unseen > 0.5 * seen or skill(found) > 0.4 or not enough:
+    if seen < 0.6 or unseen > 0.5 * seen or skill(found) > 0.4 or not enough or mean_skill(evidence) > 0.4:
         return None
     return Suspicion(
         0.6,

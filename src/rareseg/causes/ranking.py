@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from rareseg.causes.catalogue import CAUSES
-from rareseg.causes.cause import Cause, Suspicion, missing, ranks, rare_answers, skill
+from rareseg.causes.cause import GOOD_SKILL, Cause, Suspicion, mean_skill, missing, ranks, rare_answers, skill
 from rareseg.records.diagnosis import Diagnosis, Finding, State
 from rareseg.records.evidence import Evidence
 
@@ -113,13 +113,25 @@ def _summary(sure: list[Finding]) -> str:
 
 def _healthy(evidence: Evidence) -> bool:
     found = rare_answers(evidence)
-    return found is not None and ranks(found) and not missing(found)
+    if found is not None:
+        return (ranks(found) and not missing(found)) or mean_skill(evidence) > GOOD_SKILL
+    return _mapped(evidence)
+
+
+def _mapped(evidence: Evidence) -> bool:
+    """Tell whether class maps, which rank nothing, hold every class well enough."""
+    answers = evidence.answers
+    if answers is None or answers.source != "classes":
+        return False
+    ious = [one.iou for one in answers.classes if one.iou is not None]
+    return bool(ious) and min(ious) >= 0.1 and answers.macro_iou > answers.constant_macro_iou + 0.05
 
 
 def _healthy_summary(evidence: Evidence) -> str:
     found = rare_answers(evidence)
     if found is None:
-        return "Nothing is wrong."
+        score = 0.0 if evidence.answers is None else evidence.answers.macro_iou
+        return f"All classes are mapped: mean IoU {score:.3g}. No cause of failure was found."
     return (
         f'"{found.name}" is told from the rest: average precision {found.average_precision or 0:.3g} at a share of '
         f"{found.prevalence:.3g} (skill {skill(found):.2f}), IoU {found.iou or 0:.3g}. No cause of failure was found."

@@ -263,7 +263,7 @@ class CollapseWatch:
         if judgement.state == "not finite":
             self._now = judgement
         if judgement.state == "healthy":
-            self._told.clear()
+            self._told &= {"labels out of range"}
         if not judgement.alarm or judgement.state in self._told:
             return None
         self._told.add(judgement.state)

@@ -195,7 +195,7 @@ def test_no_smoothing_and_nothing_claimed_is_nought():
 @pytest.mark.parametrize("classes", [(), (3,), (-1,), (1, 1)])
 @pytest.mark.parametrize("loss", [dice, jaccard, tversky, focal_tversky, generalised_dice])
 def test_classes_that_are_none_are_refused(loss, classes):
-    with pytest.raises(SettingError, match="Expected classes to be different class indices 0.."):
+    with pytest.raises(SettingError, match="Expected classes to be different class indices"):
         loss(*example(), classes=classes)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,7 +62,7 @@ def suspects_of(pictures: Floats, labels: Labels, rare: int) -> tuple[Suspect, .
     usual = float(np.nanmedian(fits[labelled])) if np.isfinite(fits[labelled]).any() else 0.0
     if usual < LEAST_FIT:
         return ()
-    found = [*_outlying(fits, amounts, usual), *_missed(scores, held, amounts, labelled)]
+    found = [*_outlying(fits, amounts, usual), *_missed(scores, held, _away(labels == rare), labelled)]
     return tuple(sorted(found, key=lambda suspect: -suspect.weight)[:MOST_LISTED])
 
 
@@ -104,12 +105,22 @@ def _outlying(fits: Doubles, amounts: Floats, usual: float) -> list[Suspect]:
     ]
 
 
-def _missed(scores: Floats, held: Floats, amounts: Floats, labelled: NDArray[np.int64]) -> list[Suspect]:
+def _away(held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels further than 3 px from the class, (images, pixels): beside it much looks alike."""
+    square = np.ones((7, 7), np.uint8)
+    near = [cv2.dilate(np.asarray(one, np.uint8), square) for one in held]
+    return np.stack(near).reshape(len(held), -1) == 0
+
+
+def _missed(
+    scores: Floats, held: Floats, away: NDArray[np.bool_], labelled: NDArray[np.int64]
+) -> list[Suspect]:
     """Find images that look like holding the class, and have no label of it."""
+    amounts = held.mean(axis=1)
     typical = float(np.median(amounts[labelled]))
     least = float(np.median(np.concatenate([scores[i][held[i] > 0] for i in labelled])))
-    alike = np.array([float(np.mean(score[own == 0] > least)) if (own == 0).any() else 0.0
-                      for score, own in zip(scores, held, strict=True)])  # fmt: skip
+    alike = np.array([float(np.mean(score[far] > least)) if far.any() else 0.0
+                      for score, far in zip(scores, away, strict=True)])  # fmt: skip
     # Of labelled images this is what looks alike by chance.
     limit = max(float(np.quantile(alike[labelled], 0.95)) * BEYOND_CHANCE, MISSED * typical)
     return [

@@ -46,7 +46,7 @@ def subject_of_module(
             of dictionaries. A generator is read only as far as needed, and what is read is kept.
         validation: data that training does not see, in the same forms.
         classes: names or number of the classes; taken from the answers' channels if None.
-        class_weight: weights that the training is meant to use, per class, where the loss does not say so.
+        class_weight: weights that the training is meant to use, per class; read off the loss if None.
         ignore_index: label that is left out; read off the loss, or found by asking it, if None.
         precision: "fp32", "fp16" or "bf16", also as Lightning writes them; the model's own dtype or the autocast
             that is on if None.

@@ -195,9 +195,12 @@ def ignored_by(loss: Any) -> int | None:
 def weights_of(loss: Any, class_weight: Any, classes: int) -> tuple[tuple[float, ...] | None, str | None]:
     """Return the weight of each class as the set-up declares it, and where it says so.
 
-    Looked for in this order: the loss's weight or class_weights, pos_weight (the positive class against 1), alpha of
-    a focal loss, then `class_weight`, a sequence or a mapping from class index to weight.
+    Looked for in this order: `class_weight`, a sequence or a mapping from class index to weight, because that is what
+    is meant; the loss's weight or class_weights, pos_weight (the positive class against 1), alpha of a focal loss.
     """
+    meant = _weights("class_weight", class_weight, classes)
+    if meant is not None:
+        return meant, "class_weight"
     if isinstance(loss, functools.partial):
         for name in ("weight", "pos_weight"):
             found = _weights(name, loss.keywords.get(name), classes)
@@ -211,8 +214,7 @@ def weights_of(loss: Any, class_weight: Any, classes: int) -> tuple[tuple[float,
             found = _weights(name, _setting(part, name), classes)
             if found is not None:
                 return found, f"loss.{name}"
-    found = _weights("class_weight", class_weight, classes)
-    return found, None if found is None else "class_weight"
+    return None, None
 
 
 def _setting(part: nn.Module, name: str) -> Any:

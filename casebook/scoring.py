@@ -39,7 +39,7 @@ def said(outcome: Outcome) -> list[str]:
     if outcome.state == "crash":
         return ["crash"]
     ranked = [cause for cause, _, _ in outcome.findings if cause not in outcome.beside]
-    if outcome.state == CANNOT_TELL:
+    if outcome.state == CANNOT_TELL and CANNOT_TELL not in outcome.beside:
         return [CANNOT_TELL, *ranked]
     return ranked or [REMARKS if outcome.findings else NOTHING]
 
@@ -58,8 +58,8 @@ def right_first(outcome: Outcome) -> bool:
 
 
 def strictly_right(outcome: Outcome) -> bool:
-    """Return whether the first answer is an expected cause itself."""
-    return said(outcome)[0] in outcome.expected if outcome.expected else right_first(outcome)
+    """Return whether the first answer is an expected cause itself; of a healthy case, whether it is called so."""
+    return said(outcome)[0] in outcome.expected if outcome.expected else said(outcome)[0] == NOTHING
 
 
 def right_in_three(outcome: Outcome) -> bool:

@@ -26,8 +26,7 @@ def _draw(rng: np.random.Generator) -> Case:
     hit = (maps == world.rare) & (world.labels == world.rare)
     return Case(
         expected=("metric_illusion",),
-        acceptable=(CANNOT_TELL,),
-        beside=("under_trained",),
+        beside=("under_trained", CANNOT_TELL),
         framework="files",
         diagnose=ask(subject=folder, predictions=answers),
         drawn=told(

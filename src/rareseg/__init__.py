@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rareseg.errors import TrainingError as TrainingError
     from rareseg.errors import WeightsError as WeightsError
     from rareseg.network import losses as losses
+    from rareseg.probing.watch import CollapseWatch as watch
     from rareseg.progress import Progress as Progress
     from rareseg.records.audit import Audit as Audit
     from rareseg.records.comparison import Comparison as Comparison
@@ -81,6 +82,7 @@ __all__ = [
     "predict",
     "scenes",
     "train",
+    "watch",
 ]
 
 _MODULES = {
@@ -106,6 +108,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(message)
     if name in _MODULES:
         return import_module(_MODULES[name])
+    if name == "watch":
+        return import_module("rareseg.probing.watch").CollapseWatch
     return getattr(import_module(_home(name)), name)
 
 

@@ -41,10 +41,13 @@ def test_acceptable_answers_are_right_but_not_strictly():
     assert not scoring.strictly_right(vague)
     assert scoring.said(vague) == ["cannot tell", "leakage"]
     assert not scoring.right_first(outcome(("leakage", 0.3), state="cannot tell"))
+    assert scoring.strictly_right(outcome(("leakage", 0.3), state="cannot tell", beside=("cannot tell",)))
 
 
 def test_healthy_cases_fail_by_sure_findings_only():
     assert scoring.right_first(outcome(expected=(), state="healthy"))
+    assert scoring.strictly_right(outcome(expected=(), state="healthy"))
+    assert not scoring.strictly_right(outcome(expected=(), state="cannot tell"))
     assert scoring.right_first(outcome(("seams", 0.49), expected=(), state="healthy"))
     alarmed = outcome(("seams", 0.5), expected=())
     assert not scoring.right_first(alarmed)

@@ -1,6 +1,6 @@
 """Every cause that can be named, with its rule and what to do about it."""
 
-from rareseg.causes import labels, learning, outcomes, prescriptions, wiring
+from rareseg.causes import labels, learning, numerics, outcomes, prescriptions, wiring
 from rareseg.causes.cause import Cause, Suspicion, sign
 from rareseg.records.evidence import Evidence
 
@@ -49,7 +49,7 @@ CAUSES: tuple[Cause, ...] = (
           "Give the weights to the loss itself.", prescriptions.PIXEL_WEIGHTS),
     Cause("weights_unbounded", 12, "wiring", "Class weights hundreds of times apart", wiring.weights_unbounded,
           "Cap the ratio at 10 to 50, or take the square root of the inverse shares.", prescriptions.PIXEL_WEIGHTS),
-    Cause("half_precision_overflow", 19, "wiring", "Numbers too large for fp16", learning.half_precision,
+    Cause("half_precision_overflow", 19, "wiring", "Numbers too large for fp16", numerics.half_precision,
           "Compute the loss in float32, or train in bfloat16.", prescriptions.FULL_PRECISION),
     Cause("learning_rate_too_high", 3, "learning", "Learning rate too high: dead or constant units",
           learning.rate_too_high,
@@ -66,7 +66,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("empty_batches", 14, "learning", "Most batches hold nothing of the rare class", labels.empty_batches,
           "Draw crops around the rare class for a third of every batch.", prescriptions.DRAW_RARE),
     Cause("batch_norm_gap", 18, "learning", "Batch normalisation: good in training mode, bad in evaluation mode",
-          learning.batch_norm_gap, "Larger batches, group normalisation, or statistics measured anew.",
+          numerics.batch_norm_gap, "Larger batches, group normalisation, or statistics measured anew.",
           prescriptions.NORMALISE),
     Cause("under_trained", 2, "learning", "Not trained for long enough", learning.under_trained,
           "Train ten times as long, and start at the class shares.", prescriptions.LONGER),

@@ -12,6 +12,8 @@ Kind = Literal["labels", "wiring", "learning", "outcome", "remark"]
 
 GOOD_LIFT, GOOD_SKILL = 3.0, 0.5
 NO_LIFT, NO_SKILL = 2.5, 0.1
+A_RATIO = 0.01
+"""`dice_like` from which on a loss is no mean over pixels: those come out below 1e-6."""
 CONSTANT = 0.05
 """Standard deviation of log-odds over pixels below which an answer is the same everywhere."""
 

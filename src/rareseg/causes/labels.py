@@ -137,7 +137,7 @@ def empty_batches(evidence: Evidence) -> Suspicion | None:
     if data is None or data.empty_batches is None or data.empty_batches < 0.6:
         return None
     return Suspicion(
-        0.9 if data.empty_batches >= 0.75 else 0.7,
+        0.96 if data.empty_batches >= 0.75 else 0.75,
         f"{data.empty_batches:.0%} of the batches hold no pixel of the rarest class.",
         (sign("batches without the rarest class", data.empty_batches, "< 0.5"),),
     )

@@ -132,6 +132,12 @@ def _healthy_summary(evidence: Evidence) -> str:
     if found is None:
         score = 0.0 if evidence.answers is None else evidence.answers.macro_iou
         return f"All classes are mapped: mean IoU {score:.3g}. No cause of failure was found."
+    if not ranks(found) or missing(found):
+        return (
+            f'The classes are told apart on the whole (mean skill {mean_skill(evidence):.2f}); "{found.name}" least: '
+            f"average precision {found.average_precision or 0:.3g} at a share of {found.prevalence:.3g}, IoU "
+            f"{found.iou or 0:.3g}. No cause of failure was found."
+        )
     return (
         f'"{found.name}" is told from the rest: average precision {found.average_precision or 0:.3g} at a share of '
         f"{found.prevalence:.3g} (skill {skill(found):.2f}), IoU {found.iou or 0:.3g}. No cause of failure was found."

@@ -1,6 +1,6 @@
 """Rules about how network, last layer, loss and class weights fit together."""
 
-from rareseg.causes.cause import Suspicion, fails, missing, ranks, rare_answers, sign
+from rareseg.causes.cause import A_RATIO, Suspicion, fails, missing, ranks, rare_answers, sign
 from rareseg.records.evidence import Evidence, WiringEvidence
 
 SAME = 1.15
@@ -122,7 +122,7 @@ def weights_misapplied(evidence: Evidence) -> Suspicion | None:
 def weights_unbounded(evidence: Evidence) -> Suspicion | None:
     """Weights hundreds of times apart: a few pixels steer the training."""
     wiring = evidence.wiring
-    if wiring is None or wiring.effective_weights is None or (wiring.dice_like or 0) > 0.05:
+    if wiring is None or wiring.effective_weights is None or (wiring.dice_like or 0) > A_RATIO:
         return None
     spread = _spread(_present(wiring.effective_weights))
     if spread < 50:
@@ -145,7 +145,12 @@ def weights_unbounded(evidence: Evidence) -> Suspicion | None:
 def _weighed_less(evidence: Evidence, wiring: WiringEvidence) -> Suspicion | None:
     """The rarest class weighs less than the most frequent: focal's alpha = 0.25, or weights in the wrong order."""
     data, weights = evidence.data, wiring.effective_weights
-    if data is None or weights is None or (wiring.dice_like or 0) > 0.05 or len(weights) != len(data.shares):
+    if (
+        data is None
+        or weights is None
+        or (wiring.dice_like or 0) > A_RATIO
+        or len(weights) != len(data.shares)
+    ):
         return None
     most = max(range(len(weights)), key=lambda label: data.shares[label])
     rare, heavy = weights[evidence.rare], weights[most]
@@ -171,7 +176,7 @@ def _compared(evidence: Evidence) -> tuple[tuple[float, ...], tuple[float, ...]]
     wiring = evidence.wiring
     if wiring is None or wiring.declared_weights is None or wiring.effective_weights is None:
         return None
-    if len(wiring.declared_weights) != len(wiring.effective_weights) or (wiring.dice_like or 0) > 0.05:
+    if len(wiring.declared_weights) != len(wiring.effective_weights) or (wiring.dice_like or 0) > A_RATIO:
         return None
     pairs = [
         (given, found)

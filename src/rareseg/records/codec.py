@@ -9,6 +9,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -25,8 +26,17 @@ _UNKNOWN = re.compile(r"unknown field `(?P<field>.*?)`(?: - at `\$\.?(?P<path>[^
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
+HTML: dict[type, Callable[[Any], str]] = {}
+"""How notebooks show records: from a kind to its HTML. Whoever draws a kind enters it here; records draw nothing."""
+
+
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every record: frozen, unknown fields are errors. Subclasses repeat `kw_only=True`."""
+
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows; None leaves it to the text."""
+        drawn = HTML.get(type(self))
+        return None if drawn is None else drawn(self)
 
 
 def encode(record: msgspec.Struct) -> bytes:

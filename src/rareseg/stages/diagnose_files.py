@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from rareseg.causes.ranking import diagnosis_of
-from rareseg.errors import DataError
+from rareseg.errors import DataError, MaskReadingError
 from rareseg.imagery.answers.folder import find_answers
 from rareseg.imagery.answers.reading import compare
 from rareseg.imagery.samples import read_sample
@@ -23,9 +23,10 @@ from rareseg.measures.seams import SeamCounts
 from rareseg.network.subjects.files import answers_of_file
 from rareseg.probing.examine import Told
 from rareseg.progress import Progress, Silent
-from rareseg.records.dataset import Dataset, Pair
+from rareseg.records import codec
+from rareseg.records.dataset import Dataset, DataSpec, Pair
 from rareseg.records.diagnosis import Diagnosis
-from rareseg.records.evidence import AnswersEvidence, Evidence
+from rareseg.records.evidence import AnswersEvidence, DataEvidence, Evidence
 
 Answerer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 MOST_IMAGES = 24
@@ -66,6 +67,8 @@ def diagnose_files(given: Given, *, quick: bool, progress: Progress | None = Non
     started, shown = time.monotonic(), progress or Silent()
     root, dataset, refusal = _discovered(given.data, shown)
     data, notes = evidence_of_folder(given.data, dataset, quick=quick, progress=shown)
+    if isinstance(refusal, MaskReadingError):
+        data = _beside_description(data, given.data)
     answered: _Answered | None = None
     if given.predictions is not None or given.model is not None:
         if dataset is None:
@@ -94,6 +97,23 @@ def _discovered(data: Path, progress: Progress) -> tuple[Path, Dataset | None, D
     except DataError as error:
         return data, None, error
     return root, dataset, None
+
+
+def _beside_description(found: DataEvidence, data: Path) -> DataEvidence:
+    """Measure raw values against the classes that a TOML names, where the audit refuses them."""
+    if data.suffix != ".toml":
+        return found
+    spec = codec.decode_toml(data.read_bytes(), DataSpec, str(data))
+    named = [value for one in spec.classes for value in one.values]
+    if not named or not all(isinstance(value, int) for value in (*named, *spec.void)):
+        return found
+    strange = [one for one in found.values if one.value not in {*named, *spec.void}]
+    share = sum(one.share for one in strange)
+    return (
+        replace(found, out_of_range=share, classes=tuple(one.name for one in spec.classes))
+        if share
+        else found
+    )
 
 
 def _answers(given: Given, root: Path, dataset: Dataset, progress: Progress) -> _Answered:

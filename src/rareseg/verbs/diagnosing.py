@@ -10,10 +10,12 @@ from rareseg.probing.subject import Subject
 from rareseg.progress import Progress
 from rareseg.records import codec
 from rareseg.records.diagnosis import Diagnosis
-from rareseg.report.diagnosis_page import diagnosis_page
+from rareseg.report.diagnosis_page import diagnosis_page, diagnosis_section
 from rareseg.stages.diagnose import Effort, diagnose_model, history_of
 from rareseg.stages.diagnose_files import Given, diagnose_files
 from rareseg.verbs.given import refuse
+
+codec.HTML[Diagnosis] = diagnosis_section
 
 
 def diagnose(

@@ -82,8 +82,9 @@ def test_outputs_of_every_form_are_read_and_written(form, data):
         assert list(returned) == list(native) and torch.equal(returned["aux"], returned["out"])
     if form == "list":
         assert returned[1].shape == native[1].shape
-        subject.loss(batch, np.full_like(answers, 7))
-        assert torch.equal(given[-1][1], torch.full_like(native[1], 7))
+        subject.loss(batch, np.sign(answers))
+        # As labels, answers are not mixed.
+        assert set(given[-1][1].unique().tolist()) <= {-1, 1}
     if form in {"channels", "pixels", "channels last"}:
         torch.testing.assert_close(returned, native)
     with subject.kept():
@@ -184,6 +185,28 @@ def test_overlapping_classes(net, data):
     assert rows.tolist() == [0, 0, 0, 0, 0, 2, VOID_LABEL, VOID_LABEL]
 
 
+@pytest.mark.parametrize(("rows", "form"), [(1, "multi-hot"), (5, "one-hot")])
+def test_targets_that_mostly_claim_nothing_are_of_independent_classes(rows, form, net, data):
+    targets = torch.zeros(4, 3, 8, 8)
+    targets[:, 0, :rows] = 1
+    subject = _subject(net, nn.BCEWithLogitsLoss(), (data[0], targets))
+    assert subject.setup.label_form == form
+    assert (_one(subject).labels.reshape(4, 8, 8)[:, rows:] == VOID_LABEL).all()
+
+
+def test_a_loss_that_writes_into_targets_does_not_reach_the_data(net, data):
+    def loss(outputs, targets):
+        targets[targets == 2] = -100
+        return functional.cross_entropy(outputs, targets)
+
+    before = data[1].clone()
+    subject = _subject(net, loss, [data])
+    subject.loss(_one(subject), subject.answers(_one(subject)))
+    with subject.kept():
+        subject.step(_one(subject))
+    assert torch.equal(data[1], before)
+
+
 def test_values_that_no_class_has_are_left_out_and_survive_raw(data):
     net = Wrapped(lambda out: out, channels=1)
     mask = ((data[1] > 0) * 255).float()[:, None]
@@ -207,10 +230,9 @@ def test_ignored_label_of_the_loss_is_left_out(net, data):
     assert subject.loss_of_labels(batch, batch.labels, answers) == pytest.approx(now)
     fewer = batch.labels.copy()
     fewer[:, 8:32] = VOID_LABEL
-    labels[:, :4] = 255
-    expected = functional.cross_entropy(
-        torch.from_numpy(answers).reshape(4, 3, 8, 8), labels, ignore_index=255
-    )
+    rest = labels.clone()
+    rest[:, :4] = 255
+    expected = functional.cross_entropy(torch.from_numpy(answers).reshape(4, 3, 8, 8), rest, ignore_index=255)
     assert subject.loss_of_labels(batch, fewer, answers) == pytest.approx(float(expected), rel=1e-6)
 
 
@@ -376,9 +398,11 @@ def test_renewing_needs_a_rule_for_every_trained_layer(data):
             super().__init__()
             self.scale = nn.Parameter(torch.ones(1))
             self.net = Net()
+            self.net.body.bias.requires_grad_(False)
+            self.last = nn.BatchNorm2d(3, affine=False)
 
         def forward(self, images):
-            return self.scale * self.net(images)
+            return self.last(self.scale * self.net(images))
 
     net = Own()
     subject = _subject(net, nn.CrossEntropyLoss(), data)
@@ -387,11 +411,13 @@ def test_renewing_needs_a_rule_for_every_trained_layer(data):
         assert not subject.renew()
         assert torch.equal(net.net.head.weight, before)
         net.scale.requires_grad_(False)
-        net.net.norm.running_mean.fill_(3)
-        frozen = net.net.frozen.weight.detach().clone()
+        for norm in (net.net.norm, net.last):
+            norm.running_mean.fill_(3)
+        frozen = [each.detach().clone() for each in (net.net.frozen.weight, net.net.body.bias)]
         assert subject.renew()
         assert not torch.equal(net.net.head.weight, before)
-        assert torch.equal(net.net.frozen.weight, frozen) and not net.net.norm.running_mean.any()
+        assert torch.equal(net.net.frozen.weight, frozen[0]) and torch.equal(net.net.body.bias, frozen[1])
+        assert not net.net.norm.running_mean.any() and not net.last.running_mean.any()
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ OUTLYING = 6.0
 """Robust deviations below the median from which on an image is suspected."""
 MOST_FIT = 0.05
 """Correlation above which no image is suspected, however well the others fit."""
-MISSED = 0.8
-"""Pixels that look like the class where nothing is labelled, over those labelled in the usual image."""
+MISSED = 0.3
+"""Unlabelled pixels more like the class than half of it is, over those labelled in the usual image."""
 BEYOND_CHANCE = 4.0
 """The same over what looks like the class beside it in labelled images."""
 LEAST_LABELLED = 0.3
@@ -109,7 +109,7 @@ def _away(held: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the pixels further than 3 px from the class, (images, pixels): beside it much looks alike."""
     square = np.ones((7, 7), np.uint8)
     near = [cv2.dilate(np.asarray(one, np.uint8), square) for one in held]
-    return np.stack(near).reshape(len(held), -1) == 0
+    return np.asarray(np.stack(near).reshape(len(held), -1) == 0)
 
 
 def _missed(

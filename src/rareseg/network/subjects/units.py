@@ -181,6 +181,9 @@ def _places(model: nn.Module, inside: list[nn.Module]) -> Iterator[None]:
     hooks = []
     try:
         for module in model.modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                # Compiled code runs without Python: there is nothing to see inside it.
+                continue
             hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
         yield
     finally:

@@ -26,7 +26,7 @@ def page(kinds: Sequence[str], outcomes: Sequence[Outcome]) -> str:
 
 def built_page(kinds: Sequence[str], outcomes: Sequence[Outcome]) -> str:
     """Return how many draws of each kind became what they were meant to be, and the seconds that took."""
-    lines = [f"{'kind of case':<42} built  of  median s  max s"]
+    lines = [f"{'kind of case':<42} built  of  median s  max s (processor time)"]
     for kind in kinds:
         of_it = [one for one in outcomes if one.kind == kind]
         if of_it:

@@ -25,7 +25,7 @@ from keras.models import Model
 from keras.optimizers import Adadelta, Adam
 
 import rareseg
-from rareseg.doors.keras import CrossEntropy, Dice, Sum
+from rareseg.doors.keras import CrossEntropy, Dice
 from rareseg.imagery.samples import read_sample
 
 NUMBER_OF_CLASSES = 3
@@ -56,7 +56,7 @@ def scenes(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         print("class shares: " + " / ".join(f"{one.share:.2%}" for one in audit.total.classes))
         photos, labels, held_out = [], [], []
         for pair in audit.dataset.pairs:
-            sample = read_sample(data, pair, audit.dataset)
+            sample = read_sample(data, audit.dataset, pair)
             for row in (0, size):
                 for column in (0, size):
                     photos.append(
@@ -100,7 +100,7 @@ def main() -> None:
     cured = get_model(frozen=False, activation="softmax")
     cured.compile(
         optimizer=Adam(1e-4, clipnorm=1.0),
-        loss=Sum(CrossEntropy(class_weights=weights.tolist()), Dice()),
+        loss=CrossEntropy(class_weights=weights.tolist()) + Dice(),
     )
     cured.fit((x - mean) / deviation, y, batch_size=BATCH, epochs=given.cure_epochs, verbose=0)
     show("as prescribed", cured, (x_val - mean) / deviation, y_val)

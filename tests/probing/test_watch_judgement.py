@@ -108,6 +108,13 @@ def test_a_share_that_is_lost_is_a_late_collapse():
     assert "fell from 2 % at update 150 to 0.1 %" in judged.reason
 
 
+def test_a_share_that_is_lost_while_the_ranking_gets_better_is_a_threshold():
+    better = _one(0.9, share=0.001)
+    assert _judged(*[GOOD] * 4, *[_one(0.82, share=0.001)] * 3).state == "late collapse"
+    judged = _judged(*[_one(0.6)] * 4, *[better] * 6)
+    assert (judged.state, judged.alarm, judged.fatal) == ("ranks well, threshold off", True, False)
+
+
 def test_too_much_early_on_is_no_peak():
     early = _one(0.05, share=0.6)
     assert _judged(*[early] * 4, *[_one(0.5, share=0.008)] * 3).state == "healthy"
@@ -139,6 +146,15 @@ def test_too_much_is_off_as_well():
     judged = _judged(*[_one(0.5, share=0.5)] * 6)
     assert (judged.state, judged.alarm) == ("ranks well, threshold off", True)
     assert not _judged(*[_one(0.5, share=0.6 - 0.05 * step) for step in range(6)]).alarm
+
+
+def test_one_class_whose_threshold_is_off_among_others_gets_twice_the_time():
+    pair = (GOOD, _one(0.5, name="pole", share=0.0001))
+    assert not _judged(*[pair] * 11).alarm
+    judged = _judged(*[pair] * 12)
+    assert (judged.state, judged.alarm) == ("ranks well, threshold off", True)
+    assert '"pole"' in judged.reason
+    assert _judged(*[tuple(_one(0.5, name=name, share=0.0001) for name in "ab")] * 6).alarm
 
 
 def test_too_little_and_then_too_much_is_off_all_along():

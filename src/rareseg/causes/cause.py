@@ -27,6 +27,8 @@ class Suspicion(NamedTuple):
     signs: tuple[Sign, ...]
     apart: str | None = None
     """What would tell it from the next candidate."""
+    direct: bool = False
+    """Measured by itself: no other cause explains it away."""
 
 
 Rule = Callable[[Evidence], Suspicion | None]

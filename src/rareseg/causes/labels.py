@@ -49,7 +49,7 @@ def coloured(evidence: Evidence) -> Suspicion | None:
         return None
     return Suspicion(
         0.93,
-        f"The masks hold {data.colours} colours, and their grey values are read as classes.",
+        f"{_colours(data)}, and grey values made of colours are read as classes.",
         (sign("distinct colours", data.colours, "decoded by palette"),),
     )
 
@@ -116,7 +116,7 @@ def absent(evidence: Evidence) -> Suspicion | None:
     if data is None:
         return None
     training, held_out = data.absent_in_training, data.absent_in_validation
-    if not training and not held_out:
+    if (not training and not held_out) or len(training) == len(data.classes):
         return None
     where = [
         f"{', '.join(names)} in {part}"
@@ -135,6 +135,9 @@ def empty_batches(evidence: Evidence) -> Suspicion | None:
     """Most batches show nothing of the rare class."""
     data = evidence.data
     if data is None or data.empty_batches is None or data.empty_batches < 0.6:
+        return None
+    if data.shares[evidence.rare] == 0:
+        # That is another cause: the class is absent.
         return None
     return Suspicion(
         0.96 if data.empty_batches >= 0.75 else 0.75,
@@ -199,6 +202,12 @@ def fed_differently(evidence: Evidence) -> Suspicion | None:
 def _eaten_whole(data: DataEvidence) -> bool:
     """Tell whether a class has no pixel left while some are ignored."""
     return bool(data.absent_in_training) and (data.ignored or 0) > 1e-3
+
+
+def _colours(data: DataEvidence) -> str:
+    return (
+        "The labels look like pictures" if data.colours is None else f"The masks hold {data.colours} colours"
+    )
 
 
 def _between(data: DataEvidence) -> bool:

@@ -52,7 +52,7 @@ def rate_too_high(evidence: Evidence) -> Suspicion | None:
     found, learning = rare_answers(evidence), evidence.learning
     if learning is None:
         return _dead_only(evidence, found)
-    if found is not None and ranks(found) and not missing(found):
+    if found is not None and ranks(found) and learning.not_finite is None:
         return None
     points = _points_of_harm(learning)
     if found is not None and (constant(found) or at_chance(found)):
@@ -75,12 +75,12 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
         return None
     if (learning.dead_before or 0) > DEAD or (wiring is not None and not wiring.trainable_parameters):
         return None
-    starved, helped = _starved(learning), (learning.faster_gain or 0) >= 5
-    if not starved and not helped:
+    starved, helped, known = _starved(learning), (learning.faster_gain or 0) >= 4, _adadelta(wiring)
+    if not starved and not helped and not known:
         return None
     if wiring is not None and _frozen_share(wiring) > MOSTLY_FROZEN and not helped:
         return None
-    confidence = 0.55 + 0.2 * starved + 0.2 * helped
+    confidence = min(0.55 + 0.2 * starved + 0.25 * helped + 0.2 * known, 0.97)
     tried = (
         ""
         if not helped
@@ -99,6 +99,7 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
             sign("change of weights per step, relative", learning.update_ratio, "1e-4..1e-2"),
             sign("times as far at a faster rate", learning.faster_gain, "about 1"),
         ),
+        direct=helped or known,
     )
 
 
@@ -121,6 +122,7 @@ def frozen(evidence: Evidence) -> Suspicion | None:
         + (", and what is left does not learn one batch by heart." if cannot else "."),
         (sign("frozen share of the parameters", share, "0, unless the frozen part is pretrained"),),
         apart="Frozen layers are no fault if they hold pretrained weights for this kind of image, fed as they were.",
+        direct=True,
     )
 
 
@@ -225,6 +227,13 @@ def _fits(learning: LearningEvidence) -> bool:
     if found is None or prevalence >= 1:
         return False
     return (found - prevalence) / (1 - prevalence) > max(0.3, NO_SKILL)
+
+
+def _adadelta(wiring: WiringEvidence | None) -> bool:
+    """Tell whether it is Adadelta at a rate that only its Keras default explains."""
+    if wiring is None or wiring.learning_rate is None:
+        return False
+    return "adadelta" in wiring.optimizer_name.lower() and wiring.learning_rate < 0.1
 
 
 def _starved(learning: LearningEvidence) -> bool:

@@ -1,7 +1,7 @@
 """Rules about answers and histories: what is wrong after training, and what only looks wrong."""
 
 from rareseg.causes.cause import Suspicion, mean_skill, of_rare, ranks, rare_answers, sign, skill
-from rareseg.records.evidence import Evidence
+from rareseg.records.evidence import AnswersEvidence, ClassAnswers, Evidence
 
 LEAST_RARE, LEAST_IMAGES = 100, 4
 """Held-out pixels of a class, and images, below which its average precision is chance."""
@@ -9,22 +9,41 @@ LEAST_RARE, LEAST_IMAGES = 100, 4
 
 def threshold_off(evidence: Evidence) -> Suspicion | None:
     """It ranks well, and is cut at the wrong place."""
-    found = rare_answers(evidence)
-    if found is None or not ranks(found) or found.best_iou is None:
+    found = max(_badly_cut(evidence), key=_lost, default=None)
+    if found is None:
         return None
-    iou = found.iou or 0.0
-    # Of several classes, one that is hard for its kind is none that a threshold would save.
-    least = 0.25 if len(evidence.classes) > 2 else 0.1
-    if found.best_iou < least or iou > 0.6 * found.best_iou or found.best_iou - iou < 0.08:
-        return None
-    much = iou < 0.25 * found.best_iou
+    iou, best = found.iou or 0.0, found.best_iou or 0.0
     return Suspicion(
-        0.93 if much else 0.75,
+        0.93 if iou < 0.25 * best else 0.75,
         f'"{found.name}" is ranked well (average precision {found.average_precision or 0:.3g}, {found.lift or 0:.1f} '
         f"times chance) and mapped badly: IoU {iou:.3g}, where a cut at probability {found.best_threshold or 0:.2g} "
-        f"gives {found.best_iou:.3g}. No new training is needed.",
-        (*of_rare(found), sign("IoU at the best threshold", found.best_iou, f"now {iou:.3g}")),
+        f"gives {best:.3g}. No new training is needed.",
+        (*of_rare(found), sign("IoU at the best threshold", best, f"now {iou:.3g}")),
     )
+
+
+def _badly_cut(evidence: Evidence) -> list[ClassAnswers]:
+    """Return the classes but the most frequent that are ranked well and mapped badly."""
+    if evidence.answers is None:
+        return []
+    classes = evidence.answers.classes
+    most = max(classes, key=lambda one: one.prevalence)
+    # Of several classes, one that is hard for its kind is none that a threshold would save.
+    least = 0.25 if len(classes) > 2 else 0.1
+    return [
+        one
+        for one in classes
+        if one is not most
+        and ranks(one)
+        and (one.best_iou or 0.0) >= least
+        and (one.iou or 0.0) <= 0.4 * (one.best_iou or 0.0)
+        and _lost(one) >= 0.08
+    ]
+
+
+def _lost(answers: ClassAnswers) -> float:
+    """Return the IoU that the threshold costs."""
+    return (answers.best_iou or 0.0) - (answers.iou or 0.0)
 
 
 def late_collapse(evidence: Evidence) -> Suspicion | None:
@@ -57,12 +76,15 @@ def late_collapse(evidence: Evidence) -> Suspicion | None:
 def metric_illusion(evidence: Evidence) -> Suspicion | None:
     """Accuracy that the constant answer has too."""
     answers, history = evidence.answers, evidence.history
-    if answers is None or answers.constant_accuracy < 0.6:
+    if answers is None:
         return None
     told = [value for value in (history.accuracies if history else ()) if value is not None]
     told_accuracy = told[-1] if told else None
     found = rare_answers(evidence)
-    blind = found is not None and (found.iou or 0) < 0.05
+    if answers.source == "classes":
+        blind = _blank(answers)
+    else:
+        blind = found is not None and (found.iou or 0) < 0.05 and answers.constant_accuracy >= 0.6
     if answers.macro_iou > answers.constant_macro_iou + 0.05 or not blind:
         return None
     believed = told_accuracy is not None and told_accuracy >= answers.constant_accuracy - 0.03
@@ -80,6 +102,12 @@ def metric_illusion(evidence: Evidence) -> Suspicion | None:
             sign("mean IoU", answers.macro_iou, f"> {answers.constant_macro_iou:.3g}"),
         ),
     )
+
+
+def _blank(answers: AnswersEvidence) -> bool:
+    """Tell whether hardly anything but one class is given."""
+    most = max(answers.classes, key=lambda one: one.predicted_share)
+    return all(one.predicted_share < 0.1 * one.prevalence for one in answers.classes if one is not most)
 
 
 def display_only(evidence: Evidence) -> Suspicion | None:

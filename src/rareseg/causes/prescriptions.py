@@ -105,11 +105,11 @@ weights = 1 / torch.log(1.02 + shares)                       # Paszke 2016
 loss = losses.cross_entropy(logits, labels, weights=weights.tolist()) + losses.dice(logits, labels)
 """),
     keras("""
-from rareseg.doors.keras import CrossEntropy, Dice, Sum
+from rareseg.doors.keras import CrossEntropy, Dice
 
 weights = 1 / np.log(1.02 + class_pixels / class_pixels.sum())  # Paszke 2016
 # last layer: activation="softmax"
-model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=Sum(CrossEntropy(class_weights=weights.tolist()), Dice()))
+model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=CrossEntropy(class_weights=weights.tolist()) + Dice())
 """),
     rareseg("rareseg train DATA -o RUN --set loss.name='cross_entropy + dice' --set weights.rule=enet"),
 )
@@ -178,9 +178,9 @@ from rareseg import losses
 loss = losses.cross_entropy(logits, labels) + losses.dice(logits, labels)
 """),
     keras("""
-from rareseg.doors.keras import CrossEntropy, Dice, Sum
+from rareseg.doors.keras import CrossEntropy, Dice
 
-model.compile(optimizer=optimizer, loss=Sum(CrossEntropy(), Dice()))
+model.compile(optimizer=optimizer, loss=CrossEntropy() + Dice())
 """),
     rareseg("rareseg train DATA -o RUN --set loss.name='cross_entropy + dice'"),
 )

@@ -79,7 +79,7 @@ def diagnosis_of(evidence: Evidence, seconds: float) -> Diagnosis:
 
 def _weighed(cause: Cause, found: Suspicion, every: list[tuple[Cause, Suspicion]]) -> float:
     """Return the confidence in a cause beside the others that are suspected."""
-    if cause.name in BESIDE:
+    if cause.name in BESIDE or found.direct:
         return found.confidence
     for other, suspicion in every:
         if other.name in NOT_THE_CAUSE or suspicion.confidence < SURE:

@@ -158,7 +158,8 @@ def probabilities_of(planes: Floats, activation: Activation, *, overlapping: boo
         softmax: Floats = powers / powers.sum(axis=1, keepdims=True)
         return softmax
     with np.errstate(over="ignore"):
-        return np.reciprocal(1 + np.exp(-planes), dtype=np.float32)
+        sigmoid: Floats = np.reciprocal(1 + np.exp(-planes), dtype=np.float32)
+    return sigmoid
 
 
 def _covers(small: Sequence[int], shape: tuple[int, int]) -> bool:

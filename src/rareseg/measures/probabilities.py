@@ -51,7 +51,8 @@ def class_map(probabilities: Floats, *, overlapping: bool) -> Labels:
         ]
         return np.asarray(np.bitwise_or.reduce(bits))
     if len(probabilities) == 1:
-        return (probabilities[0] >= 0.5).astype(np.uint8)
+        one: Labels = (probabilities[0] >= 0.5).astype(np.uint8)
+        return one
     # Plane by plane: argmax over the first axis walks through memory in leaps.
     best, given = probabilities[0].copy(), np.zeros(probabilities.shape[1:], np.uint8)
     for index, plane in enumerate(probabilities[1:], start=1):

@@ -23,6 +23,8 @@ FASTER = (10.0, 100.0, 1000.0)
 _FEW, _MANY = 4, 64
 """Batches that are looked at."""
 _PIXELS = 1 << 15
+SLOW_FALL = 0.06
+"""Of the loss over the steps: below this larger rates are tried."""
 DEAD = 0.3
 """Of a network's units: from here on a slower rate is tried."""
 
@@ -227,7 +229,7 @@ def _other_rates(
         return {}
     if _suffers(fresh or now) or (dead or 0) > DEAD:
         return _slower(trainer)
-    if now.fall < 0.02 and (fresh is None or fresh.fall < 0.02):
+    if now.fall < SLOW_FALL and (fresh is None or fresh.fall < SLOW_FALL):
         return _faster(trainer, now if fresh is None else fresh, fresh=fresh is not None)
     return {}
 

@@ -191,7 +191,9 @@ def _lost(windows: Sequence[Window], patience: int) -> Judgement | None:
         if len(good) < 2 or good[-2][0] < _GIVEN:
             continue
         reached, step, peak = good[-2]
-        if all(_coverage(one) < _LOST * reached for _, one in now):
+        # A ranking that still gets better has lost nothing: there the threshold is off.
+        better = now[-1][1].margin > _RISING * max(one.margin for _, one in before)
+        if not better and all(_coverage(one) < _LOST * reached for _, one in now):
             told = (
                 f"Late collapse: predicted share of {named(peak)} fell from {percent(peak.predicted_share)} at update "
                 f"{step} to {percent(now[-1][1].predicted_share)}: {numbers_of(now[-1][1])}; keep the weights of about "
@@ -229,10 +231,10 @@ def _ranked(windows: Sequence[Window], patience: int) -> Judgement:
     for held in windows[-1].judged:
         run = _run(windows, partial(_is_off, held.name))
         if run:
-            lately = run[-_LONG * patience :]
-            long = len(run) >= _LONGEST * patience or (
-                len(run) >= _LONG * patience and not _moving(lately, held.name)
-            )
+            # One class among others that are answered well is on its way for longer than a network's only one.
+            alone = all(_is_off(other.name, windows[-1]) for other in windows[-1].judged)
+            wait = (_LONG if alone else _LONGEST) * patience
+            long = len(run) >= 2 * wait or (len(run) >= wait and not _moving(run[-wait:], held.name))
             told = f"Ranks well, threshold off: {numbers_of(held)}; {move(held)}"
             return Judgement("ranks well, threshold off", told, alarm=long)
     if _is_good(one):

@@ -40,7 +40,7 @@ class Plain:
     [
         (nn.CrossEntropyLoss(), None, None, None),
         (nn.CrossEntropyLoss(weight=WEIGHT), None, (1, 5), "loss.weight"),
-        (nn.CrossEntropyLoss(weight=WEIGHT), [2, 3], (1, 5), "loss.weight"),
+        (nn.CrossEntropyLoss(weight=WEIGHT), [2, 3], (2, 3), "class_weight"),
         (nn.CrossEntropyLoss(), [2, 3], (2, 3), "class_weight"),
         (nn.CrossEntropyLoss(), {1: 9.0}, (1, 9), "class_weight"),
         (nn.CrossEntropyLoss(), np.array([2, 3]), (2, 3), "class_weight"),

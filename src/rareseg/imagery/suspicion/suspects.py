@@ -15,13 +15,13 @@ LEVELS = 8
 LEAST_IMAGES = 12
 LEAST_FIT = 0.25
 """Median correlation of labels with what the others teach, below which no image is suspected."""
-OUTLYING = 6.0
+OUTLYING = 4.5
 """Robust deviations below the median from which on an image is suspected."""
-MOST_FIT = 0.05
+MOST_FIT = 0.08
 """Correlation above which no image is suspected, however well the others fit."""
 MISSED = 0.3
 """Unlabelled pixels more like the class than half of it is, over those labelled in the usual image."""
-BEYOND_CHANCE = 4.0
+BEYOND_CHANCE = 2.5
 """The same over what looks like the class beside it in labelled images."""
 LEAST_LABELLED = 0.3
 """Labelled pixels, over those of the usual image, below which an image is not suspected of wrong ones."""

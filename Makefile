@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 	$$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { echo $$name; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench casebook clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ format: $(VENV)/.has-dev ## rewrite the sources in the house format
 
 bench: $(VENV)/.has-bench ## measure against peers: one table per script in benchmarks/
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+casebook: $(VENV)/.has-dev ## diagnose trainings whose disease is known: prints how often it is named (DRAWS=5)
+	$(BIN)/python -W ignore -m casebook --report --draws $(or $(DRAWS),5) --jobs 2
 
 clean: ## remove the virtual environment and every cache
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

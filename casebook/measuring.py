@@ -23,6 +23,8 @@ class Scores(NamedTuple):
     macro_iou: float
     dead: float
     """Share of ReLU channels that are 0 at every pixel."""
+    least_iou: float = 0.0
+    """Of the class that is mapped worst."""
 
     @property
     def lift(self) -> float:
@@ -57,6 +59,7 @@ def scores(probabilities: Floats, labels: NDArray[np.integer], rare: int, dead: 
     decided = finite.argmax(axis=1)
     truth, kept = labels == rare, labels >= 0
     rank = finite[:, rare][kept]
+    ious = [iou(decided[kept], labels[kept], k) for k in range(finite.shape[1])]
     odds = np.log(np.clip(rank, 1e-7, 1)) - np.log(np.clip(1 - rank, 1e-7, 1))
     return Scores(
         prevalence=float(truth[kept].mean()),
@@ -65,8 +68,9 @@ def scores(probabilities: Floats, labels: NDArray[np.integer], rare: int, dead: 
         iou=iou(decided[kept], labels[kept], rare),
         deviation=float(odds.std()),
         mean=float(rank.mean()),
-        macro_iou=float(np.nanmean([iou(decided[kept], labels[kept], k) for k in range(finite.shape[1])])),
+        macro_iou=float(np.nanmean(ious)),
         dead=dead,
+        least_iou=float(np.nanmin(ious)),
     )
 
 

@@ -48,9 +48,10 @@ def learns(scores: Scores) -> bool:
 
 
 def good(scores: Scores) -> bool:
-    """Return whether a training may be called healthy: maps show the rarest class, about as much as there is."""
+    """Return whether a training may be called healthy: the rarest class about as much as there is, and every class."""
     frequent = scores.predicted / max(scores.prevalence, 1e-9)
-    return scores.iou > 0.5 and 0.6 < frequent < 1.6 and scores.average_precision > 0.65
+    every = scores.least_iou > 0.3
+    return every and scores.iou > 0.5 and 0.6 < frequent < 1.6 and scores.average_precision > 0.65
 
 
 def check_learnable(recipe: Recipe, wiring: Wiring, *, rate: float | None = None, most: int = 200) -> Scores:

@@ -37,6 +37,10 @@ def _draw(rng: np.random.Generator) -> Case:
         answers = np.concatenate([training.probabilities(batch[0]) for batch in training.unseen])
         found = [average_precision(answers[:, k].ravel(), truth[1][:, k].ravel() > 0.5) for k in range(3)]
     hold(min(found) >= 0.7, f"AP {min(found):.2f}")
+    hit = [float(((answers[:, k] > 0.5) & (truth[1][:, k] > 0.5)).sum()) for k in range(3)]
+    either = [float(((answers[:, k] > 0.5) | (truth[1][:, k] > 0.5)).sum()) for k in range(3)]
+    worst = min(one / max(other, 1) for one, other in zip(hit, either, strict=True))
+    hold(worst >= 0.3, f"a class is mapped with an IoU of {worst:.2f}")
     several = float((truth[0].sum(1) > 1).mean())
     hold(several > 0.01, "classes hardly overlap")
     return training_case(

@@ -134,15 +134,16 @@ def display_only(evidence: Evidence) -> Suspicion | None:
 
 
 def seams(evidence: Evidence) -> Suspicion | None:
-    """Errors at the borders of tiles."""
+    """Errors, or jumps, at the borders of tiles."""
     answers = evidence.answers
-    if answers is None or answers.seam_ratio is None or answers.seam_ratio < 1.3:
+    if answers is None or answers.tile is None:
         return None
+    ratio = answers.seam_ratio or 0.0
+    errors = f"errors are {ratio:.2g} times as frequent as elsewhere" if ratio > 1.2 else "answers jump"
     return Suspicion(
-        0.92 if answers.seam_ratio > 1.6 else 0.7,
-        f"Within 8 px of the borders of {answers.tile} px tiles errors are {answers.seam_ratio:.2g} times as "
-        "frequent as elsewhere.",
-        (sign("errors at tile borders over elsewhere", answers.seam_ratio, "about 1"),),
+        0.93 if ratio > 1.5 else 0.8,
+        f"At the borders of {answers.tile} px tiles {errors}.",
+        (sign("errors within 8 px of tile borders over elsewhere", ratio, "about 1"),),
     )
 
 

@@ -192,7 +192,9 @@ def _lost(windows: Sequence[Window], patience: int) -> Judgement | None:
             continue
         reached, step, peak = good[-2]
         # A ranking that still gets better has lost nothing: there the threshold is off.
-        better = now[-1][1].margin > _RISING * max(one.margin for _, one in before)
+        better = now[-1][1].margin > _RISING * max(
+            one.margin for covered, _, one in good if covered >= _GIVEN
+        )
         if not better and all(_coverage(one) < _LOST * reached for _, one in now):
             told = (
                 f"Late collapse: predicted share of {named(peak)} fell from {percent(peak.predicted_share)} at update "

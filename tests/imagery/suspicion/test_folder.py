@@ -78,6 +78,15 @@ def test_tiles_that_touch(written):
     assert (found.shared_images, found.touching_images) == (0, 1)
 
 
+def test_names_in_step_are_paired_in_order(written):
+    root = written()
+    for path in (root / "masks").iterdir():
+        path.rename(path.with_name(path.name.replace("s", "label")))
+    found, notes = evidence_of_folder(root)
+    assert any("order of their names" in note for note in notes)
+    assert found.pair_information > found.shuffled_information + 3 * found.shuffled_deviation
+
+
 def test_names_that_do_not_match_are_paired_in_order_and_said(written):
     root = written()
     for index, path in enumerate(sorted((root / "masks").iterdir())):

@@ -49,6 +49,14 @@ def test_single_noise_is_not_at_edges(road):
     assert near_edge([noisy], (0, 255)) < 0.4
 
 
+def test_what_lies_beyond_the_levels_is_not_between():
+    mask = np.zeros((40, 40), np.float32)
+    mask[10:20], mask[20], mask[30:] = 1, 0.5, 255
+    assert near_edge([mask], (0, 1)) == 1
+    mask[20] = 1
+    assert near_edge([mask], (0, 1)) is None
+
+
 def test_indices_are_levels_however_thin():
     mask = np.zeros((50, 50), np.int64)
     mask[::7, 3] = 5

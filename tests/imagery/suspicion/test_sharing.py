@@ -26,6 +26,13 @@ def test_the_same_photo_is_known_compressed_scaled_and_mirrored():
     assert found.tolist() == [True, True, True, False, False, False]
 
 
+def test_the_same_texture_in_another_place_is_another_photo():
+    (photo,) = photos(1)
+    ramp = np.linspace(0, 400, 96, dtype=np.float32)
+    found = same_images([thumbnail(photo + ramp)], [thumbnail(photo - ramp[:, None])])
+    assert not found.any()
+
+
 def test_empty_photos_are_like_none():
     flat = thumbnail(np.full((3, 64, 64), 255, np.float32))
     assert not same_images([flat], [flat]).any()

@@ -49,7 +49,7 @@ def relations_of(looks: Sequence[Look], classes: int, rare: int, *, suspects: bo
         classes,
         chance=pairing.shuffled,
     )
-    fields, notes = _paired(pairing, shift)
+    fields, notes = paired_fields(pairing, shift)
     visible = pairing.deviations >= FITS_AT_ALL
     if not (shift and (shift.rows or shift.cols) and "shift" in fields):
         laid = better_laid(looks, classes)
@@ -68,7 +68,8 @@ def relations_of(looks: Sequence[Look], classes: int, rare: int, *, suspects: bo
     return Relations(fields, tuple(notes))
 
 
-def _paired(pairing: Pairing, shift: Shift | None) -> tuple[dict[str, Any], list[str]]:
+def paired_fields(pairing: Pairing, shift: Shift | None) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields about pairs and shift, and notes; what cannot be told stays out of the fields."""
     fields: dict[str, Any] = {"pair_information": pairing.information}
     notes: list[str] = []
     deviations = pairing.deviations

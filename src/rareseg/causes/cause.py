@@ -14,6 +14,7 @@ GOOD_LIFT, GOOD_SKILL = 3.0, 0.5
 NO_LIFT, NO_SKILL = 2.5, 0.1
 A_RATIO = 0.01
 """`dice_like` from which on a loss is no mean over pixels: those come out below 1e-6."""
+VARIED = 0.1
 CONSTANT = 0.05
 """Standard deviation of log-odds over pixels below which an answer is the same everywhere."""
 
@@ -96,7 +97,9 @@ def mean_skill(evidence: Evidence) -> float:
 
 
 def ranks(answers: ClassAnswers) -> bool:
-    """Tell whether a class is ranked well above chance."""
+    """Tell whether a class is ranked well above chance, by answers that differ: fresh weights rank bright roads too."""
+    if answers.deviation is not None and answers.deviation < VARIED:
+        return False
     found = skill(answers)
     return found >= GOOD_SKILL or ((answers.lift or 0) >= GOOD_LIFT and found >= NO_SKILL)
 

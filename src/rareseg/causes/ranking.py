@@ -10,6 +10,8 @@ from rareseg.records.evidence import Evidence
 FOUND = 0.5
 """Confidence from which on a suspicion is a finding."""
 MENTIONED = 0.3
+ENOUGH = 0.3
+"""Skill or IoU of the class that is worst off, from which on a network may be called healthy."""
 EXPLAINED = {
     "labels": ("learning", "outcome"),
     "wiring": ("learning", "outcome"),
@@ -114,7 +116,8 @@ def _summary(sure: list[Finding]) -> str:
 def _healthy(evidence: Evidence) -> bool:
     found = rare_answers(evidence)
     if found is not None:
-        return (ranks(found) and not missing(found)) or mean_skill(evidence) > GOOD_SKILL
+        well = skill(found) >= ENOUGH or (found.iou or 0.0) >= ENOUGH
+        return (ranks(found) and not missing(found) and well) or mean_skill(evidence) > GOOD_SKILL
     return _mapped(evidence)
 
 

@@ -98,8 +98,8 @@ def _wiring(wiring: WiringEvidence, entropy: float | None) -> Iterator[tuple[str
     kept = f", of which {spell_count(frozen)} frozen" if frozen else ""
     yield "parameters", f"{spell_count(wiring.parameters)}{kept}"
     yield "last layer", f"{wiring.channels} channels, {wiring.activation}; the loss wants {wiring.wants}"
-    losses = (("now", wiring.loss_now), ("shares everywhere", wiring.loss_at_prior))
-    losses += (("even", wiring.loss_at_even), ("right", _right(wiring)))
+    losses = [("now", wiring.loss_now), ("shares everywhere", wiring.loss_at_prior)]
+    losses += [("even", wiring.loss_at_even), ("right", _right(wiring))]
     told = ", ".join(f"{what} {value:.4f}" for what, value in losses if value is not None)
     if told:
         known = "" if entropy is None else f"; entropy of the shares {entropy:.4f} nats"
@@ -116,8 +116,8 @@ def _learning(learning: LearningEvidence) -> Iterator[tuple[str, str]]:
         yield "first steps", f"{_course(learning.losses)} in {learning.steps} steps"
     if learning.update_ratio is not None:
         yield "change over weight, a step", f"{learning.update_ratio:.2g} (1e-3 is usual)"
-    dead = (("brought", learning.dead_before), ("new weights", learning.dead_at_start))
-    dead += (("after the steps", learning.dead_after),)
+    dead = [("brought", learning.dead_before), ("new weights", learning.dead_at_start)]
+    dead += [("after the steps", learning.dead_after)]
     told = ", ".join(f"{what} {100 * value:.0f} %" for what, value in dead if value is not None)
     if told:
         yield "dead units", told
@@ -141,8 +141,8 @@ def _answers(answers: AnswersEvidence) -> Iterator[tuple[str, str]]:
 
 
 def _history(history: HistoryEvidence) -> Iterator[tuple[str, str]]:
-    named = (("loss", history.losses), ("validation loss", history.validation_losses))
-    named += (("share given to the rare class", history.rare_shares), ("score", history.scores))
+    named = [("loss", history.losses), ("validation loss", history.validation_losses)]
+    named += [("share given to the rare class", history.rare_shares), ("score", history.scores)]
     for what, values in named:
         known = [value for value in values if value is not None]
         if known:

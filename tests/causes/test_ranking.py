@@ -147,3 +147,23 @@ def test_signs_and_sentences_hold_numbers(cause):
     assert first.signs
     assert first.because.endswith((".", "a.png, b.png."))
     assert "None" not in first.because
+
+
+def test_code_is_for_the_users_own_framework():
+    by_keras = judge(blind(wiring=wiring(framework="keras", activation="softmax"))).findings[0]
+    by_torch = judge(blind(wiring=wiring(framework="torch", activation="softmax"))).findings[0]
+    assert {one.framework for one in by_keras.code} == {"keras"}
+    assert {one.framework for one in by_torch.code} == {"torch"}
+
+
+def test_a_sure_cause_needs_no_further_step():
+    assert judge(SICK["activation_twice"]).next_steps == ()
+    assert judge(SICK["under_trained"]).next_steps != ()
+
+
+def test_the_rate_that_spares_the_units_is_named():
+    sick = SICK["learning_rate_too_high"]
+    spared = replace(sick.learning, slower_rate=0.1, slower_dead=0.02)
+    said = judge(replace(sick, learning=spared)).findings[0].because
+    assert "at learning rate 0.0001 2% are dead" in said
+    assert "encoder.3 (80%)" in said

@@ -9,6 +9,7 @@ from rareseg.causes.cause import (
     at_chance,
     constant,
     fell,
+    mean_skill,
     missing,
     of_rare,
     ranks,
@@ -24,6 +25,8 @@ STARVED = 1e-5
 STILL_FALLING = 0.03
 FEW_EPOCHS = 5.0
 MOSTLY_FROZEN = 0.7
+ENOUGH = 0.3
+"""Mean skill of a network that learnt something: its rate is not what keeps it from the rest."""
 
 
 def under_trained(evidence: Evidence) -> Suspicion | None:
@@ -52,7 +55,7 @@ def rate_too_high(evidence: Evidence) -> Suspicion | None:
     found, learning = rare_answers(evidence), evidence.learning
     if learning is None:
         return _dead_only(evidence, found)
-    if found is not None and ranks(found) and learning.not_finite is None:
+    if found is not None and learning.not_finite is None and (ranks(found) or mean_skill(evidence) > ENOUGH):
         return None
     points = _points_of_harm(learning)
     if found is not None and (constant(found) or at_chance(found)):
@@ -187,7 +190,10 @@ def _story_of_harm(learning: LearningEvidence, rate: float | None) -> str:
             f"updates{at} reach {learning.largest_update_ratio or 0:.2g} of a layer's weights in one step"
         )
     if learning.slower_rate is not None and learning.slower_dead is not None:
-        parts.append(f"at {learning.slower_rate:g} times the rate {learning.slower_dead:.0%} are dead")
+        slower = f"{learning.slower_rate:g} times the rate"
+        if rate is not None:
+            slower = f"learning rate {learning.slower_rate * rate:.2g}"
+        parts.append(f"at {slower} {learning.slower_dead:.0%} are dead after as many")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 

@@ -1,8 +1,10 @@
 """Rules about answers and histories: what is wrong after training, and what only looks wrong."""
 
-from rareseg.causes.cause import Suspicion, mean_skill, of_rare, ranks, rare_answers, sign, skill
+from rareseg.causes.cause import Suspicion, fell, mean_skill, of_rare, ranks, rare_answers, sign, skill
 from rareseg.records.evidence import AnswersEvidence, ClassAnswers, Evidence
 
+SPREAD_OUT = 0.3
+"""Standard deviation of log-odds of a network that has learnt something: below it any threshold is as good."""
 LEAST_RARE, LEAST_IMAGES = 100, 4
 """Held-out pixels of a class, and images, below which its average precision is chance."""
 
@@ -13,8 +15,10 @@ def threshold_off(evidence: Evidence) -> Suspicion | None:
     if found is None:
         return None
     iou, best = found.iou or 0.0, found.best_iou or 0.0
+    # While the loss still falls fast, the threshold finds its place by itself.
+    moving = evidence.learning is not None and fell(evidence.learning) > 0.3
     return Suspicion(
-        0.93 if iou < 0.25 * best else 0.75,
+        0.45 if moving else 0.93 if iou < 0.25 * best else 0.75,
         f'"{found.name}" is ranked well (average precision {found.average_precision or 0:.3g}, {found.lift or 0:.1f} '
         f"times chance) and mapped badly: IoU {iou:.3g}, where a cut at probability {found.best_threshold or 0:.2g} "
         f"gives {best:.3g}. No new training is needed.",
@@ -35,6 +39,7 @@ def _badly_cut(evidence: Evidence) -> list[ClassAnswers]:
         for one in classes
         if one is not most
         and ranks(one)
+        and (one.deviation is None or one.deviation >= SPREAD_OUT)
         and (one.best_iou or 0.0) >= least
         and (one.iou or 0.0) <= 0.4 * (one.best_iou or 0.0)
         and _lost(one) >= 0.08

@@ -22,6 +22,8 @@ EXPLAINED = {
 """Kinds that a sure cause of a kind explains: whoever has wrong labels also learns badly."""
 _LESS = 0.65
 SURE = 0.85
+CERTAIN = 0.9
+"""From here on nothing further needs to be measured."""
 BESIDE = (
     "empty_batches",
     "batch_norm_gap",
@@ -55,10 +57,12 @@ def judge(evidence: Evidence) -> Answer:
     kept = [(cause, found) for cause, found in weighed if found.confidence >= MENTIONED]
     # Equal confidence: the earlier in the catalogue.
     kept.sort(key=lambda pair: -pair[1].confidence)
-    findings = tuple(_finding(cause, found) for cause, found in kept)
+    framework = None if evidence.wiring is None else evidence.wiring.framework
+    findings = tuple(_finding(cause, found, framework) for cause, found in kept)
     sure = [finding for finding in findings if finding.confidence >= FOUND]
     if sure:
-        return Answer("causes found", _summary(sure), findings, _next_steps(evidence))
+        steps = () if sure[0].confidence >= CERTAIN else _next_steps(evidence)
+        return Answer("causes found", _summary(sure), findings, steps)
     if evidence.data is not None and evidence.answers is None and evidence.wiring is None:
         return Answer("healthy", _SOUND, findings, _next_steps(evidence))
     if _healthy(evidence):
@@ -91,7 +95,10 @@ def _weighed(cause: Cause, found: Suspicion, every: list[tuple[Cause, Suspicion]
     return found.confidence
 
 
-def _finding(cause: Cause, found: Suspicion) -> Finding:
+def _finding(cause: Cause, found: Suspicion, framework: str | None) -> Finding:
+    """Return the record of a suspicion, with code for the user's own framework where that is known."""
+    wanted = {framework, "rareseg", "any"}
+    code = tuple(one for one in cause.code if framework is None or one.framework in wanted)
     return Finding(
         cause=cause.name,
         mode=cause.mode,
@@ -100,7 +107,7 @@ def _finding(cause: Cause, found: Suspicion) -> Finding:
         because=found.because,
         signs=found.signs,
         prescription=cause.prescription,
-        code=cause.code,
+        code=code,
         apart=found.apart,
     )
 

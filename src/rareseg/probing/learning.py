@@ -184,7 +184,9 @@ def _at_start(subject: Subject, few: list[Batch]) -> float | None:
 def _of_updates(now: Course | None) -> dict[str, object]:
     if now is None:
         return {}
-    ratios = sorted(ratio for step in now.ratios for ratio in step if math.isfinite(ratio))
+    every = [ratio for step in now.ratios for ratio in step if math.isfinite(ratio)]
+    # Tensors that no optimizer holds stand still, and say nothing about the rate.
+    ratios = sorted(ratio for ratio in every if ratio > 0) or every
     return {
         "not_finite": None if now.finite else "loss",
         "update_ratio": ratios[len(ratios) // 2] if ratios else None,

@@ -82,7 +82,7 @@ def _setup(subject: TorchSubject, names: tuple[str, ...], class_weight: Any) -> 
     network, loss, optimizer = subject.model, subject.loss_called, subject.optimizer
     count = subject.form.classes
     declared, where = weights_of(loss, class_weight, count)
-    parameters, trainable = parameter_counts(network)
+    parameters, trainable = parameter_counts(network, optimizer)
     return Setup(
         framework="torch",
         loss_name=loss_name(loss),

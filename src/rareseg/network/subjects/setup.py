@@ -73,10 +73,14 @@ def optimizer_name(optimizer: Any) -> str:
     return f"{name} (groups at {', '.join(f'{rate:g}' for rate in rates)})" if len(rates) > 1 else name
 
 
-def parameter_counts(model: nn.Module) -> tuple[int, int]:
-    """Return how many numbers are parameters, and how many of these are trained."""
+def parameter_counts(model: nn.Module, optimizer: Any = None) -> tuple[int, int]:
+    """Return how many numbers are parameters, and how many of these are trained: by the optimizer, if there is one."""
     every = list(model.parameters())
-    return sum(each.numel() for each in every), sum(each.numel() for each in every if each.requires_grad)
+    trained = [each for each in every if each.requires_grad]
+    if optimizer is not None:
+        held = {id(each) for group in optimizer.param_groups for each in group["params"]}
+        trained = [each for each in trained if id(each) in held]
+    return sum(each.numel() for each in every), sum(each.numel() for each in trained)
 
 
 def normalises_by_batch(model: nn.Module) -> bool:

@@ -1,5 +1,8 @@
 """Sums of losses in one pass: what they add up to, in which order the pixels are taken, and what they keep."""
 
+import importlib
+import inspect
+
 import pytest
 import torch
 from torch.autograd import gradcheck
@@ -255,3 +258,35 @@ def test_large_batches_lose_no_digits(kind):
     plain = [(1.0, cross_entropy_terms()), (1.0, dice_terms(smoothing=0.0)), (1.0, focal_terms())]
     exact = total(plain, logits[:, :, :1, :1].double(), labels[:, :1, :1]).item()
     assert total(plain, logits, labels).item() == pytest.approx(exact, rel=1e-6)
+
+
+MODULES = ("overlap_terms", "compound", "hard", "overlap", "pixelwise", "shifted")
+
+
+def _pairs():
+    """Each loss of the package beside the function that returns its terms."""
+    found = {}
+    for module in MODULES:
+        found |= vars(importlib.import_module(f"rareseg.network.losses.{module}"))
+    names = [name.removesuffix("_terms") for name in found if name.endswith("_terms")]
+    return [
+        (found[name], found[f"{name}_terms"]) for name in sorted(names) if inspect.isfunction(found.get(name))
+    ]
+
+
+def test_every_loss_of_terms_is_looked_at():
+    assert {function.__name__ for function, _ in _pairs()} >= {
+        "dice",
+        "focal",
+        "combo",
+        "ldam",
+        "top_k",
+        "focal_tversky",
+    }
+
+
+@pytest.mark.parametrize(("function", "terms"), _pairs(), ids=lambda one: one.__name__)
+def test_terms_have_the_defaults_of_their_loss(function, terms):
+    of_loss = inspect.signature(function).parameters
+    for name, parameter in inspect.signature(terms).parameters.items():
+        assert parameter.default == of_loss[name].default, name

@@ -49,6 +49,9 @@ SICK = {
             fit_average_precision=0.05,
         )
     ),
+    "saturated_units": blind(
+        learning=learning(saturated_before=0.75, losses=(0.17,) * 30, fall=0.0, fit_average_precision=0.05)
+    ),
     "frozen": blind(wiring=wiring(trainable_parameters=20_000)),
     "dice_stuck": blind(wiring=wiring(dice_like=1.2, loss_now=0.5, loss_at_wrong=0.5, loss_name="DiceLoss")),
     "batch_norm_gap": healthy(
@@ -167,3 +170,23 @@ def test_the_rate_that_spares_the_units_is_named():
     said = judge(replace(sick, learning=spared)).findings[0].because
     assert "at learning rate 0.0001 2% are dead" in said
     assert "encoder.3 (80%)" in said
+
+
+def test_the_second_pages_recipe_is_four_findings():
+    recipe = wiring(
+        framework="keras",
+        channels=3,
+        classes=3,
+        activation="sigmoid",
+        wants="probabilities",
+        optimizer_name="Adadelta",
+        trainable_parameters=21_000,
+        upsampling=("conv2d_transpose: its kernel of 32x32 on stride 16 starts from random weights.",),
+    )
+    slow = learning(losses=(0.6,) * 13, fall=0.0, update_ratio=9e-5, fit_average_precision=0.05)
+    found = judge(blind(wiring=recipe, learning=slow))
+    causes = {one.cause: one for one in found.findings}
+    assert {"sigmoid_on_exclusive_classes", "learning_rate_too_low", "frozen", "coarse_upsampling"} <= set(
+        causes
+    )
+    assert "the paper's rate is 1" in causes["learning_rate_too_low"].because

@@ -55,6 +55,8 @@ CAUSES: tuple[Cause, ...] = (
           learning.rate_too_high,
           "Start again from fresh weights at a tenth of the rate, with a warm-up and clipped gradients.",
           prescriptions.SLOWER),
+    Cause("saturated_units", 30, "learning", "Units at an end of their range", learning.saturated,
+          "Standardise the inputs, and use ReLU instead of sigmoid inside the network.", prescriptions.STANDARDISE),
     Cause("learning_rate_too_low", 4, "learning", "Learning rate too low: weights hardly move", learning.rate_too_low,
           "Raise the learning rate until a step changes weights by about a thousandth.", prescriptions.FASTER),
     Cause("frozen", 4, "learning", "Most of the network is frozen", learning.frozen,

@@ -104,6 +104,11 @@ def ranks(answers: ClassAnswers) -> bool:
     return found >= GOOD_SKILL or ((answers.lift or 0) >= GOOD_LIFT and found >= NO_SKILL)
 
 
+def well(answers: ClassAnswers) -> bool:
+    """Tell whether a class is ranked and mapped well."""
+    return ranks(answers) and not missing(answers) and skill(answers) >= GOOD_SKILL
+
+
 def at_chance(answers: ClassAnswers) -> bool:
     """Tell whether a class is ranked no better than chance."""
     return (answers.lift or 0) < NO_LIFT and skill(answers) < NO_SKILL

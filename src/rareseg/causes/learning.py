@@ -15,11 +15,13 @@ from rareseg.causes.cause import (
     ranks,
     rare_answers,
     sign,
+    well,
 )
 from rareseg.records.diagnosis import Sign
 from rareseg.records.evidence import ClassAnswers, Evidence, LearningEvidence, WiringEvidence
 
 DEAD = 0.3
+SATURATED = 0.5
 STARVED = 1e-5
 """Change of weights per step, relative to them."""
 STILL_FALLING = 0.03
@@ -71,6 +73,25 @@ def rate_too_high(evidence: Evidence) -> Suspicion | None:
     )
 
 
+def saturated(evidence: Evidence) -> Suspicion | None:
+    """Sigmoid or tanh units at an end of their range, where they have no slope: inputs that are not scaled."""
+    found, learning = rare_answers(evidence), evidence.learning
+    if (
+        learning is None
+        or (learning.saturated_before or 0) < SATURATED
+        or (found is not None and well(found))
+    ):
+        return None
+    worst = max(learning.layers, key=lambda layer: layer.saturated)
+    return Suspicion(
+        0.65,
+        f"{learning.saturated_before:.0%} of the units stand at an end of their range, most in {worst.layer} "
+        f"({worst.saturated:.0%}): nothing passes there. Inputs of 0 to 255 do that to sigmoids.",
+        (sign("saturated units", learning.saturated_before, f"< {SATURATED}"),),
+        apart="Standardise the inputs and look again: if the units move, this was it.",
+    )
+
+
 def rate_too_low(evidence: Evidence) -> Suspicion | None:
     """Weights hardly move."""
     found, learning, wiring = rare_answers(evidence), evidence.learning, evidence.wiring
@@ -81,7 +102,7 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
     starved, helped, known = _starved(learning), (learning.faster_gain or 0) >= 4, _adadelta(wiring)
     if not starved and not helped and not known:
         return None
-    if wiring is not None and _frozen_share(wiring) > MOSTLY_FROZEN and not helped:
+    if wiring is not None and _frozen_share(wiring) > MOSTLY_FROZEN and not (helped or known):
         return None
     confidence = min(0.55 + 0.2 * starved + 0.25 * helped + 0.2 * known, 0.97)
     tried = (

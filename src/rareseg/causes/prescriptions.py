@@ -74,6 +74,17 @@ model.compile(optimizer=keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss
     rareseg("rareseg train DATA -o RUN --set optimizer.learning_rate=0.002"),
 )
 
+STANDARDISE = (
+    torch("""
+mean, std = images.mean((0, 2, 3), keepdim=True), images.std((0, 2, 3), keepdim=True)
+images = (images - mean) / std                               # the same numbers when mapping
+"""),
+    keras("""
+scale = keras.layers.Normalization(axis=-1)
+scale.adapt(x)                                               # first layer of the model
+"""),
+)
+
 FASTER = (
     torch("""
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)

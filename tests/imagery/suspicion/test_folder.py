@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from rareseg.errors import LayoutError
+from rareseg.imagery.sets.datasets import discover
 from rareseg.imagery.suspicion.folder import evidence_of_folder
 
 
@@ -109,3 +110,16 @@ def test_damaged_and_misfitting_files_are_noted(written):
 def test_no_pairs_at_all(tmp_path):
     with pytest.raises(LayoutError):
         evidence_of_folder(tmp_path)
+
+
+def test_an_audit_says_classes_and_parts(written):
+    root = written(8, as_mask=lambda label: np.where(np.arange(80) < 8, 255, label))
+    (root / "set.toml").write_text(
+        'images = "images"\nmasks = "masks"\nvoid = [255]\n[[classes]]\nname = "field"\nvalues = [0]\n'
+        '[[classes]]\nname = "road"\nvalues = [1]\n'
+    )
+    _, dataset = discover(root / "set.toml")
+    found, _ = evidence_of_folder(root / "set.toml", dataset, quick=True)
+    assert found.classes == ("field", "road")
+    assert found.ignored == pytest.approx(0.1)
+    assert (found.shared_images, found.touching_images) == (0, 0)

@@ -105,20 +105,17 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
     if wiring is not None and _frozen_share(wiring) > MOSTLY_FROZEN and not (helped or known):
         return None
     confidence = min(0.55 + 0.2 * starved + 0.25 * helped + 0.2 * known, 0.97)
-    tried = (
-        ""
-        if not helped
-        else (
-            f" At {learning.faster_rate:g} times the rate the loss falls {learning.faster_gain:.0f} times as far."
-        )
-    )
-    rate = (
-        "" if wiring is None or wiring.learning_rate is None else f" (learning rate {wiring.learning_rate:g})"
-    )
+    rate = None if wiring is None else wiring.learning_rate
+    at = "" if rate is None else f" (learning rate {rate:g})"
+    more = ""
+    if helped:
+        more = f" At {learning.faster_rate:g} times the rate the loss falls {learning.faster_gain:.0f} times as far."
+    if known:
+        more += " Keras's Adadelta starts at 0.001; the paper's rate is 1 (Zeiler 2012)."
     return Suspicion(
         confidence,
-        f"A step changes weights by {learning.update_ratio:.1e} of their size{rate}, about 1e-3 is usual; the loss "
-        f"fell by {fell(learning):.1%} in {learning.steps} steps.{tried}",
+        f"A step changes weights by {learning.update_ratio:.1e} of their size{at}, about 1e-3 is usual; the loss "
+        f"fell by {fell(learning):.1%} in {learning.steps} steps.{more}",
         (
             sign("change of weights per step, relative", learning.update_ratio, "1e-4..1e-2"),
             sign("times as far at a faster rate", learning.faster_gain, "about 1"),

@@ -70,7 +70,7 @@ class DataEvidence(Record, frozen=True, kw_only=True):
     shift_gain: float | None = None
     """Fit at that shift over the fit at none; 1 is no gain."""
     shift_agreement: float | None = None
-    """Share of images whose own best shift lies within 1 px of it."""
+    """Of draws of the images with replacement, the share whose best shift lies within a third of it."""
     shared_images: float | None = None
     """Share of validation images that training holds too, whole or overlapping."""
     touching_images: float | None = None

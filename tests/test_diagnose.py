@@ -157,15 +157,37 @@ def test_a_notebook_shows_the_answer(good):
     [
         ({"data": None}, "Expected training data"),
         ({"seconds": 1}, "at least 5 seconds"),
+        ({"loss": nn.CrossEntropyLoss}, r"Make one: CrossEntropyLoss\(\)"),
+        ({"data": (stripes()[0].movedim(1, -1), stripes()[1])}, "cannot be run as it was brought"),
         ({"history": [1, 2]}, "history as a mapping"),
         ({"predictions": "maps"}, "belong to the path of a data folder"),
         ({"prediction_inputs": np.zeros((3, 5))}, "prediction_inputs as images of 3 bands"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(good, given, message):
-    settings = {"data": stripes(), "quick": True} | given
+    settings = {"loss": CROSS_ENTROPY, "data": stripes(), "quick": True} | given
     with pytest.raises(SettingError, match=message):
-        rareseg.diagnose(good[0], CROSS_ENTROPY, good[1], **settings)
+        rareseg.diagnose(good[0], optimizer=good[1], **settings)
+
+
+def test_labels_of_255_are_one_finding_and_not_three():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+    images, labels = stripes()
+    targets = labels[:, None].float() * 255
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    found = rareseg.diagnose(model, nn.BCEWithLogitsLoss(), optimizer, (images, targets), quick=True)
+    assert [one.cause for one in found.findings if one.confidence >= 0.5] == ["label_values_out_of_range"]
+
+
+def test_maps_of_nothing_say_so(roads, tmp_path):
+    folder = maps_of(roads, tmp_path / "maps", lambda truth: np.zeros(truth.shape, np.uint8))
+    found = rareseg.diagnose(roads, predictions=folder, quick=True)
+    assert found.findings[0].cause == "metric_illusion"
+
+
+def test_predictions_and_a_model_are_not_both_looked_at(roads, roads_run, tmp_path):
+    with pytest.raises(SettingError, match="received both"):
+        rareseg.diagnose(roads, predictions=tmp_path, model=roads_run)
 
 
 def test_a_folder_takes_no_loss(roads):

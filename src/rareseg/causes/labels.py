@@ -118,6 +118,9 @@ def absent(evidence: Evidence) -> Suspicion | None:
     training, held_out = data.absent_in_training, data.absent_in_validation
     if (not training and not held_out) or len(training) == len(data.classes):
         return None
+    if (data.out_of_range or 0) > 1e-4:
+        # Its pixels are there, under another value.
+        return None
     where = [
         f"{', '.join(names)} in {part}"
         for names, part in ((training, "training"), (held_out, "validation"))

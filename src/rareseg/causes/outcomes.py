@@ -86,19 +86,18 @@ def metric_illusion(evidence: Evidence) -> Suspicion | None:
     told = [value for value in (history.accuracies if history else ()) if value is not None]
     told_accuracy = told[-1] if told else None
     found = rare_answers(evidence)
-    if answers.source == "classes":
+    if answers.accuracy < answers.constant_accuracy - 0.03:
+        return None
+    if answers.source != "model":
         blind = _blank(answers)
     else:
         blind = found is not None and (found.iou or 0) < 0.05 and answers.constant_accuracy >= 0.6
     if answers.macro_iou > answers.constant_macro_iou + 0.05 or not blind:
         return None
     believed = told_accuracy is not None and told_accuracy >= answers.constant_accuracy - 0.03
-    # Of a class map there is nothing else to say.
-    blank = (
-        answers.source == "classes" and found is not None and found.predicted_share < 0.1 * found.prevalence
-    )
+    # Of maps without their network there is nothing else to say.
     return Suspicion(
-        0.7 if believed else 0.6 if blank else 0.35,
+        0.7 if believed else 0.6 if answers.source != "model" else 0.35,
         f"Accuracy {told_accuracy if told_accuracy is not None else answers.accuracy:.3g} is what the constant answer "
         f"scores ({answers.constant_accuracy:.3g}); mean IoU is {answers.macro_iou:.3g}, the constant answer's "
         f"{answers.constant_macro_iou:.3g}.",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from rareseg.causes.catalogue import CAUSES
 from rareseg.causes.cause import GOOD_SKILL, Cause, Suspicion, mean_skill, missing, ranks, rare_answers, skill
 from rareseg.records.diagnosis import Diagnosis, Finding, State
-from rareseg.records.evidence import Evidence
+from rareseg.records.evidence import AnswersEvidence, Evidence
 
 FOUND = 0.5
 """Confidence from which on a suspicion is a finding."""
@@ -154,6 +154,14 @@ def _healthy_summary(evidence: Evidence) -> str:
     )
 
 
+def _unranked(answers: AnswersEvidence) -> str:
+    if answers.source == "classes":
+        return (
+            "Bring probabilities: class maps rank nothing, so a wrong threshold looks like a wrong network."
+        )
+    return "Bring labelled images that hold the rare class: without them nothing can be ranked."
+
+
 def _next_steps(evidence: Evidence) -> tuple[str, ...]:
     steps: list[str] = []
     if evidence.answers is None and evidence.wiring is None:
@@ -168,5 +176,5 @@ def _next_steps(evidence: Evidence) -> tuple[str, ...]:
     if found is not None and not ranks(found):
         steps.append("Train for twice as long and diagnose again: what moves tells more than what stands.")
     if evidence.answers is not None and found is None:
-        steps.append("Bring labelled images that hold the rare class: without them nothing can be ranked.")
+        steps.append(_unranked(evidence.answers))
     return tuple(steps)

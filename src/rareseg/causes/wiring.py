@@ -3,6 +3,8 @@
 from rareseg.causes.cause import A_RATIO, Suspicion, fails, missing, ranks, rare_answers, sign
 from rareseg.records.evidence import Evidence, WiringEvidence
 
+STRANGE = 1e-4
+"""Share of labels that no class has."""
 SAME = 1.15
 """Weights within this factor are the same."""
 
@@ -36,6 +38,9 @@ def logits_to_probabilities(evidence: Evidence) -> Suspicion | None:
         or wiring.wants not in ("probabilities", "log-probabilities")
         or wiring.activation != "none"
     ):
+        return None
+    if evidence.data is not None and (evidence.data.out_of_range or 0) > STRANGE:
+        # Targets of 255 turn what the loss says to right answers upside down.
         return None
     return Suspicion(
         0.95,

@@ -66,6 +66,10 @@ def pick(array: Any, axis: int | None, places: tuple[NDArray[np.intp], ...]) -> 
     if axis == 1:
         index = (index[0], slice(None), *index[1:])
     picked = on_host(array[index]).astype(np.float32, copy=False)
+    if not len(places[0]):
+        # No pixel to look at, as where all labels are out of range: -1 could not be worked out.
+        channels = 1 if axis is None else int(array.shape[axis])
+        return np.zeros((channels, 0), np.float32)
     return picked.reshape(len(places[0]), -1).T
 
 

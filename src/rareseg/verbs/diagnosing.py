@@ -1,12 +1,13 @@
 """Name the cause: `diagnose`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rareseg.errors import SettingError
 from rareseg.probing.examine import Told
-from rareseg.probing.subject import Subject
+from rareseg.probing.subject import ProbeError, Subject
 from rareseg.progress import Progress
 from rareseg.records import codec
 from rareseg.records.diagnosis import Diagnosis
@@ -74,17 +75,38 @@ def diagnose(
         _only_files(
             loss=loss, optimizer=optimizer, data=data, validation=validation, inputs=prediction_inputs
         )
+        _only_one(predictions=predictions, model=model)
         given = Given(Path(subject), _path(predictions), _path(model), told)
         found = diagnose_files(given, quick=quick, progress=progress)
     else:
         _only_models(predictions=predictions, model=model)
         told_of = {"classes": classes, "class_weight": class_weight, "ignore_index": ignore_index}
         settings = told_of | {"validation": validation, "precision": precision}
-        brought, effort = _brought(subject, loss, optimizer, data, **settings), Effort(seconds, quick)
-        found = diagnose_model(brought, told, effort, served=prediction_inputs, progress=progress)
+        with _said_plainly():
+            brought, effort = _brought(subject, loss, optimizer, data, **settings), Effort(seconds, quick)
+            found = diagnose_model(brought, told, effort, served=prediction_inputs, progress=progress)
     if output is not None:
         _write(Path(output), found, overwrite)
     return found
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Turn what the user's own model raised into an error that says what to look at."""
+    try:
+        yield
+    except ProbeError as error:
+        message = (
+            f"The set-up cannot be run as it was brought: {error} Images are handed on as the data give them: "
+            "(images, bands, rows, cols) for PyTorch, (images, rows, cols, bands) for Keras."
+        )
+        raise SettingError(message) from error
+
+
+def _only_one(**given: Any) -> None:
+    if all(value is not None for value in given.values()):
+        message = f"Expected one of {' and '.join(given)}, received both: each is diagnosed by itself."
+        raise SettingError(message)
 
 
 def _write(file: Path, found: Diagnosis, overwrite: bool) -> None:

@@ -1,9 +1,17 @@
 """The door to Keras 3, on any of its backends: a model under study, losses for `compile`, a callback for `fit`.
 
-Import Keras, or set KERAS_BACKEND, as you always do before this; without either Keras takes TensorFlow if it is there.
+Import Keras, or set KERAS_BACKEND, as you always do before this; without either it is TensorFlow if that is there,
+else PyTorch, which is.
 """
 
+import importlib.util
+import os
+import sys
+
 from rareseg.errors import MissingPackageError
+
+if "keras" not in sys.modules and importlib.util.find_spec("tensorflow") is None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
 
 try:
     import keras as _keras  # noqa: F401 - tells whether it and its backend are there

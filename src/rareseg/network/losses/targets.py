@@ -126,6 +126,13 @@ def check_shapes(logits: Tensor, labels: Tensor, *, overlapping: bool, valid: Te
             and valid, if given, bool (batch, rows, cols).
         SettingError: if there are more overlapping classes than labels have bits for.
     """
+    given = {type(one).__name__ for one in (logits, labels) if not isinstance(one, Tensor)}
+    if given:
+        message = (
+            f"Expected logits and labels as torch tensors; received {' and '.join(sorted(given))}. "
+            "torch.from_numpy(array) makes one of an array."
+        )
+        raise DataError(message)
     if logits.ndim != 4 or labels.shape != (logits.shape[0], *logits.shape[2:]):
         message = (
             "Expected logits (batch, classes, rows, cols) and labels (batch, rows, cols) of the same images; "

@@ -57,6 +57,12 @@ def subject_of_module(
         ProbeError: if the model cannot be run on the first batch.
     """
     network = _checked(model)
+    if isinstance(loss, type):
+        message = (
+            f"loss: expected a function (outputs, targets) or a loss object; got the class {loss.__name__} itself. "
+            f"Make one: {loss.__name__}()."
+        )
+        raise SettingError(message)
     if optimizer is not None and not (hasattr(optimizer, "param_groups") and hasattr(optimizer, "step")):
         message = f"optimizer: expected a torch.optim.Optimizer or None; got {type(optimizer).__name__}."
         raise SettingError(message)

@@ -107,3 +107,13 @@ def test_unusable_shares_are_refused(loss, shares):
 def test_settings_out_of_range_are_refused(loss, setting, value):
     with pytest.raises(SettingError, match=f"{loss.__name__}'s {setting} to be a finite number >"):
         loss(*example(), shares=SHARES, **{setting: value})
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8, 0.97])
+def test_one_channel_ldam_does_not_mind_which_answer_is_called_yes(share):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 6, 6, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(2, 6, 6, generator=generator) < 0.4).long()
+    as_said = ldam(logits, labels, shares=(share,))
+    turned = ldam(-logits, 1 - labels, shares=(1 - share,))
+    torch.testing.assert_close(as_said, turned)

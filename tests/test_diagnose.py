@@ -190,6 +190,12 @@ def test_predictions_and_a_model_are_not_both_looked_at(roads, roads_run, tmp_pa
         rareseg.diagnose(roads, predictions=tmp_path, model=roads_run)
 
 
+def test_an_optimizer_of_another_model_is_refused(good):
+    strange = torch.optim.Adam(network().parameters(), 1e-3)
+    with pytest.raises(SettingError, match="belong to another"):
+        diagnosed(good[0], CROSS_ENTROPY, strange, quick=True)
+
+
 def test_a_folder_takes_no_loss(roads):
     with pytest.raises(SettingError, match="Bring the model object itself"):
         rareseg.diagnose(roads, loss=CROSS_ENTROPY)

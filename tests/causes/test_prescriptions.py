@@ -102,3 +102,9 @@ def test_settings_that_commands_name_exist(command, roads):
         plan = rareseg.plan(rareseg.audit(roads), steps=10, settings=settings)
         assert plan is not None
     assert words[1] in {"train", "audit", "predict"}
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.name)
+def test_code_fits_a_terminal_so_that_it_can_be_copied(cause):
+    lines = [line for one in cause.code for line in one.code.splitlines()]
+    assert [line for line in lines if len(line) > 72] == []

@@ -65,6 +65,8 @@ def diagnose(
     shown = progress.on_stderr()
     given: dict[str, Any] = {"predictions": predictions, "model": model, "quick": quick}
     found = verbs.diagnose(data, **given, output=output, overwrite=overwrite, progress=shown)
+    if output is not None:
+        shown.say(f"Written: {output}")
     if as_json:
         out.print_json(found)
     else:

@@ -1,7 +1,8 @@
 """Name the cause: `diagnose`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,8 @@ def diagnose(
     refuse(output, overwrite)
     told = Told(steps_trained, epochs_trained, history_of(history))
     if isinstance(subject, Path | str):
-        _only_files(
-            loss=loss, optimizer=optimizer, data=data, validation=validation, inputs=prediction_inputs
-        )
+        strange = {"loss": loss, "optimizer": optimizer, "data": data, "validation": validation}
+        _only_files(**strange, inputs=prediction_inputs)
         _only_one(predictions=predictions, model=model)
         given = Given(Path(subject), _path(predictions), _path(model), told)
         found = diagnose_files(given, quick=quick, progress=progress)
@@ -82,12 +82,18 @@ def diagnose(
         _only_models(predictions=predictions, model=model)
         told_of = {"classes": classes, "class_weight": class_weight, "ignore_index": ignore_index}
         settings = told_of | {"validation": validation, "precision": precision}
-        with _said_plainly():
-            brought, effort = _brought(subject, loss, optimizer, data, **settings), Effort(seconds, quick)
-            found = diagnose_model(brought, told, effort, served=prediction_inputs, progress=progress)
+        set_up = partial(_brought, subject, loss, optimizer, data, **settings)
+        found = _probed(set_up, told, Effort(seconds, quick), prediction_inputs, progress)
     if output is not None:
         _write(Path(output), found, overwrite)
     return found
+
+
+def _probed(
+    set_up: Callable[[], Subject], told: Told, effort: Effort, served: Any, progress: Progress | None
+) -> Diagnosis:
+    with _said_plainly():
+        return diagnose_model(set_up(), told, effort, served=served, progress=progress)
 
 
 @contextmanager

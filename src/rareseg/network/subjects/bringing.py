@@ -57,6 +57,8 @@ def subject_of_module(
         ProbeError: if the model cannot be run on the first batch.
     """
     network = _checked(model)
+    if hasattr(optimizer, "param_groups"):
+        _check_holds(optimizer, network)
     if isinstance(loss, type):
         message = (
             f"loss: expected a function (outputs, targets) or a loss object; got the class {loss.__name__} itself. "
@@ -124,6 +126,18 @@ def _checked(model: Any) -> nn.Module:
         message = "model: expected layers of known shape, but some are lazy. Call model(images) once, then diagnose."
         raise DataError(message)
     return model
+
+
+def _check_holds(optimizer: Any, network: nn.Module) -> None:
+    """Refuse an optimizer that trains something else."""
+    own = {id(weight) for weight in network.parameters()}
+    held = [weight for group in optimizer.param_groups for weight in group["params"]]
+    if held and not any(id(weight) in own for weight in held):
+        message = (
+            f"optimizer: expected one that holds parameters of this model; its {len(held)} tensors belong to another. "
+            "Make it anew from model.parameters(), after the model was built or loaded."
+        )
+        raise SettingError(message)
 
 
 def _names(classes: Sequence[str] | int | None) -> tuple[str, ...]:

@@ -107,8 +107,12 @@ def test_class_weights_of_maps_raise_as_in_fit() -> None:
         sample_weights(MASKS[:2] % 2, {0: 1.0, 1: 9.0}, None, "batches")
     with pytest.raises(ValueError, match="not supported for torch DataLoader"):
         sample_weights(MASKS[:2], {0: 1.0}, None, "DataLoader")
-    with pytest.raises(ValueError, match="at the same time"):
-        sample_weights(np.zeros((2, 1)), {0: 1.0}, np.ones(2), "arrays")
+
+
+def test_weights_of_the_batches_are_how_classes_are_weighed() -> None:
+    own = np.where(MASKS[:2] > 0, 9.0, 1.0)
+    for kind in ("arrays", "batches", "generator", "DataLoader"):
+        assert sample_weights(MASKS[:2], {0: 1.0, 1: 9.0}, own, kind) is own
 
 
 def test_tf_data_takes_the_largest_label_along_the_last_axis() -> None:

@@ -19,23 +19,21 @@ def sample_weights(targets: NDArray[Any], class_weight: Any, weights: Any, kind:
 
     Args:
         targets: Of a batch.
-        class_weight: As given to `fit`; None leaves the batch's own weights.
+        class_weight: As given to `fit`; None, or weights of the batch's own, leave these.
         weights: Sample weights that came with the batch, or None.
         kind: Of the data.
 
     Raises:
         Exception: of the type and with the words of Keras, where `fit` would raise.
     """
-    if class_weight is None:
+    if class_weight is None or weights is not None:
+        # `fit` refuses both at once, so where batches bring weights these are the way that classes are weighed.
         return weights
     if kind in ("generator", "DataLoader", "grain"):
         name = {"generator": "Python generator", "DataLoader": "torch DataLoader", "grain": "grain.Dataset"}[
             kind
         ]
         message = f"Argument `class_weight` is not supported for {name} inputs. Received: class_weight={class_weight}"
-        raise ValueError(message)
-    if weights is not None:
-        message = "You cannot specify `class_weight` and `sample_weight` at the same time."
         raise ValueError(message)
     if kind == "tf.data":
         return _by_pixel(targets, class_weight)

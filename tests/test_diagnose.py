@@ -196,9 +196,22 @@ def test_an_optimizer_of_another_model_is_refused(good):
         diagnosed(good[0], CROSS_ENTROPY, strange, quick=True)
 
 
-def test_a_folder_takes_no_loss(roads):
-    with pytest.raises(SettingError, match="Bring the model object itself"):
-        rareseg.diagnose(roads, loss=CROSS_ENTROPY)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"loss": CROSS_ENTROPY},
+        {"classes": ("a", "b")},
+        {"class_weight": {1: 5.0}},
+        {"ignore_index": 255},
+        {"precision": "fp16"},
+        {"seconds": 30},
+        {"prediction_inputs": np.zeros((1, 3, 8, 8))},
+    ],
+)
+def test_a_folder_takes_nothing_of_a_set_up(roads, given):
+    name = next(iter(given))
+    with pytest.raises(SettingError, match=f"{name} cannot be given.*Bring the model object itself"):
+        rareseg.diagnose(roads, **given)
 
 
 def test_sound_data_are_healthy(roads):

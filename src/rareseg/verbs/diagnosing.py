@@ -17,6 +17,7 @@ from rareseg.stages.diagnose import Effort, diagnose_model, history_of
 from rareseg.stages.diagnose_files import Given, diagnose_files
 from rareseg.verbs.given import refuse
 
+_SECONDS = 90.0
 codec.HTML[Diagnosis] = diagnosis_section
 
 
@@ -38,7 +39,7 @@ def diagnose(
     epochs_trained: float | None = None,
     prediction_inputs: Any = None,
     quick: bool = False,
-    seconds: float = 90.0,
+    seconds: float | None = None,
     output: Path | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -63,7 +64,7 @@ def diagnose(
         steps_trained, epochs_trained: how long it has been trained.
         prediction_inputs: images as the model is fed when it maps.
         quick: leave out the probes that train copies.
-        seconds: about how long it may take.
+        seconds: about how long the probes of a set-up may take; 90 if not given.
         output: file to write the Diagnosis to: JSON, or a page if it ends in .html.
 
     Raises:
@@ -71,19 +72,19 @@ def diagnose(
         DataError: if data, predictions or targets cannot be read.
     """
     refuse(output, overwrite)
+    brought = {"loss": loss, "optimizer": optimizer, "data": data, "validation": validation}
+    brought |= {"classes": classes, "class_weight": class_weight, "ignore_index": ignore_index}
+    brought |= {"precision": precision}
     told = Told(steps_trained, epochs_trained, history_of(history))
     if isinstance(subject, Path | str):
-        strange = {"loss": loss, "optimizer": optimizer, "data": data, "validation": validation}
-        _only_files(**strange, inputs=prediction_inputs)
+        _only_files(**brought, prediction_inputs=prediction_inputs, seconds=seconds)
         _only_one(predictions=predictions, model=model)
         given = Given(Path(subject), _path(predictions), _path(model), told)
         found = diagnose_files(given, quick=quick, progress=progress)
     else:
         _only_models(predictions=predictions, model=model)
-        told_of = {"classes": classes, "class_weight": class_weight, "ignore_index": ignore_index}
-        settings = told_of | {"validation": validation, "precision": precision}
-        set_up = partial(_brought, subject, loss, optimizer, data, **settings)
-        found = _probed(set_up, told, Effort(seconds, quick), prediction_inputs, progress)
+        effort = Effort(_SECONDS if seconds is None else seconds, quick)
+        found = _probed(partial(_brought, subject, **brought), told, effort, prediction_inputs, progress)
     if output is not None:
         _write(Path(output), found, overwrite)
     return found

@@ -44,7 +44,7 @@ def half_precision(evidence: Evidence) -> Suspicion | None:
     if not broken and wiring.loss_now is not None:
         return None
     return Suspicion(
-        0.95 if learning is None or learning.finite_in_full_precision is not False else 0.5,
+        0.95,
         "In fp16 the loss is no longer finite: its numbers end at 65,504, and a sum over pixels passes that soon.",
         (sign("loss in fp16", "not finite", "finite"),),
     )

@@ -167,7 +167,6 @@ class LearningEvidence(Record, frozen=True, kw_only=True):
     precision_after: float | None = None
     not_finite: str | None = None
     """Where a NaN or an infinity appeared first: "outputs", "loss", "weights"."""
-    finite_in_full_precision: bool | None = None
     update_ratio: float | None = None
     """Median over the first steps and layers of |change of weights| over |weights|."""
     largest_update_ratio: float | None = None
@@ -243,14 +242,10 @@ class AnswersEvidence(Record, frozen=True, kw_only=True):
     eval_mode_share: float | None = None
     """Predicted share of the rarest class on training batches in evaluation mode."""
     train_mode_share: float | None = None
-    loss_concentration: float | None = None
-    """Share of the training loss that the worst tenth of the images carries."""
     seam_ratio: float | None = None
     """Error rate within 8 px of tile borders over that elsewhere."""
     tile: int | None = None
     """Tile size in pixels at which that was found."""
-    shift_disagreement: float | None = None
-    """Share of pixels whose answer changes when windows are moved by half a tile."""
     distinct_ids: int | None = None
     """Distinct class ids in the maps."""
     highest_id: int | None = None

@@ -79,14 +79,7 @@ def _audited(path: Path) -> _Data:
 
 
 def _judged(remedy: "Remedy", data: _Data) -> str:
-    """Return whether a remedy applies, and why; "" where an audit cannot tell."""
-    if remedy.applies is None:
-        return ""
-    idle = None if remedy.idle is None else remedy.idle(data.facts)
-    applies = remedy.applies(data.facts, crop=data.crop, overlapping=data.overlapping)
-    if applies is None or idle is not None:
-        return f"does not apply here{'' if idle is None else f': {idle}'}"
-    return applies
+    return remedy.judge(data.facts, crop=data.crop, overlapping=data.overlapping).sentence()
 
 
 def _described(remedy: "Remedy", data: _Data | None) -> dict[str, Any]:

@@ -2,13 +2,23 @@ import pytest
 import torch
 
 from rareseg.errors import DataError, SettingError
-from rareseg.network.losses.planes import each_plane, read_planes
+from rareseg.network.losses.planes import _select, each_plane, read_planes
 
 
 def example(classes, seed=0):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn((2, classes, 4, 5), generator=generator, dtype=torch.float64)
     return logits, torch.randint(0, max(classes, 2), (2, 4, 5), generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("classes", "shared"), [((1, 2), True), ((2,), True), ((0, 1, 2), True), ((2, 1), False), ((0, 2), False)]
+)
+def test_neighbouring_classes_are_taken_without_a_copy(classes, shared):
+    logits, _ = example(3)
+    taken = _select(logits, list(classes))
+    assert (taken.untyped_storage().data_ptr() == logits.untyped_storage().data_ptr()) == shared
+    torch.testing.assert_close(taken, torch.stack([logits[:, label] for label in classes], dim=1))
 
 
 @pytest.mark.parametrize("classes", [(0,), (1,), (1, 0), (0, 1)])

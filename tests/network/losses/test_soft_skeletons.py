@@ -72,6 +72,33 @@ def test_working_memory_of_another_size_is_not_used():
         torch.testing.assert_close(sums_and_slopes(*inputs, 2), by_pooling(*inputs, 2), rtol=1e-5, atol=1e-5)
 
 
+def test_working_memory_is_kept_between_calls(monkeypatch):
+    monkeypatch.setattr(plane_skeletons._Room, "idle", [])
+    inputs = example((1, 1, 20, 21), void=False)
+    chance = inputs[0].requires_grad_()
+    sums = skeleton_sums(chance, *inputs[1:], iterations=2)
+    (room,) = plane_skeletons._Room.idle
+    sums.right.sum().backward()
+    assert plane_skeletons._Room.idle == [room]
+    sums_and_slopes(*inputs, 2)
+    assert plane_skeletons._Room.idle == [room]
+
+
+def test_large_planes_on_a_processor_are_not_pooled(monkeypatch):
+    monkeypatch.setattr("rareseg.network.losses.soft_skeletons.soft_skeleton", None)
+    skeleton_sums(*example((1, 1, 512, 512), void=False), iterations=1)
+
+
+@pytest.mark.parametrize("ridges", ["few", "many"])
+def test_few_ridges_are_picked_out(ridges, monkeypatch):
+    monkeypatch.setattr(plane_skeletons, "_send_all" if ridges == "few" else "_send_some", None)
+    chance, holds, counted = example((1, 1, 40, 40), void=False)
+    if ridges == "few":
+        chance = torch.zeros_like(chance)
+        chance[..., 20, :] = 0.5
+    sums_and_slopes(chance, holds, counted, 0)
+
+
 @pytest.mark.parametrize("iterations", [0, 2])
 def test_slopes_of_both_ways_pass_gradcheck(iterations):
     _, holds, counted = example((1, 2, 5, 6), void=True)

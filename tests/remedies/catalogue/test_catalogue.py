@@ -142,16 +142,67 @@ def test_a_remedy_of_another_family_is_no_loss():
     assert "class_centred" not in str(caught.value)
 
 
-def test_remedies_say_by_the_numbers_whether_they_apply():
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("facts", [roads().parts[0], camvid().parts[0], part_facts((0.5, 0.5))])
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_every_remedy_says_whether_it_applies_and_why(name: str, facts, overlapping: bool):
+    verdict = find(name).judge(facts, crop=128, overlapping=overlapping)
+    assert verdict.applies in (True, False, None)
+    assert verdict.because == "always" or re.search(r"\d|training|texture|threshold|occur", verdict.because)
+    assert verdict.because in verdict.sentence()
+    assert verdict.sentence().startswith("does not apply here: ") == (verdict.applies is False)
+    assert verdict.sentence().startswith("masks cannot tell: ") == (verdict.applies is None)
+
+
+def test_class_weights_say_by_the_numbers_whether_they_apply():
     two, many = roads().parts[0], camvid().parts[0]
     for name in names("weights"):
-        applies = find(name).applies
-        assert applies is not None
-        assert applies(two) is None
-        reason = applies(many)
-        assert reason is not None
-        assert reason.startswith("11 classes, of which rare: class_2 0.98%, ")
-        assert applies(part_facts((0.5, 0.3, 0.2))) is None
+        judge = find(name).judge
+        assert judge(two).applies is False
+        if name != "effective_number":
+            assert judge(two).because == "2 classes: one threshold does the same, after training"
+            assert judge(many).applies
+            assert judge(many).because.startswith("11 classes, of which rare: class_2 0.98%, ")
+            level = judge(part_facts((0.5, 0.3, 0.2)))
+            assert level == (False, "no class covers less than 5%: the rarest is class_2 20.00%")
+
+
+@pytest.mark.parametrize(("share", "applies"), [(0.1, True), (0.11, False), (0.001, True)])
+def test_losses_that_fade_apply_where_one_class_crowds_out_the_others(share: float, applies: bool):
+    facts = part_facts((1 - share, share))
+    for name in ("focal", "top_k", "ohem"):
+        assert find(name).judge(facts) == (
+            applies,
+            f"class_0 covers {1 - share:.4g} of the pixels (from 0.9)",
+        )
+    alone = find("focal").judge(part_facts((0.95, share)), overlapping=True)
+    assert alone.applies == applies
+    assert f"{1 - share:.4g}" in alone.because or not applies
+
+
+@pytest.mark.parametrize(("share", "applies"), [(0.049, True), (0.05, False)])
+def test_overlap_losses_apply_to_rare_classes(share: float, applies: bool):
+    facts = part_facts((1 - share, share))
+    for name in ("dice", "generalised_dice", "tversky", "lovasz", "combo"):
+        verdict = find(name).judge(facts)
+        assert verdict.applies == applies
+        assert f"class_1 {share:.2%}" in verdict.because
+
+
+def test_pasting_and_edge_losses_tell_objects_from_lines_among_rare_classes():
+    def facts(width: float, size: float):
+        made = part_facts((0.96, 0.04), names=("ground", "weed"))
+        weed = msgspec.structs.replace(made.classes[1], median_width=width, median_size=size, objects=10**6)
+        return msgspec.structs.replace(made, classes=(made.classes[0], weed))
+
+    for name in ("boundary", "copy_paste"):
+        assert find(name).judge(facts(10, 90)).applies is True
+        assert find(name).judge(facts(10, 900)).applies is False
+        assert find(name).judge(part_facts((0.5, 0.5))).because.startswith("no class covers less than 5%")
+    assert find("boundary").judge(facts(10, 90)).because == (
+        "compact: weed (10 px wide, its objects 0.9 times the width squared)"
+    )
+    assert find("boundary").judge(facts(10, 900)).because.startswith("long and thin: weed")
 
 
 @pytest.mark.parametrize(
@@ -172,30 +223,35 @@ def test_line_losses_apply_to_long_thin_classes_and_pasting_to_others(width, siz
     )
     facts = msgspec.structs.replace(facts, classes=(facts.classes[0], road))
     for name in ("cldice", "skeleton_recall"):
-        assert find(name).applies(facts) == said
+        verdict = find(name).judge(facts)
+        assert verdict.applies == (said is not None)
+        assert said is None or verdict.because == said
+        assert size is None or verdict.because.startswith(("long and thin: road", "compact: road"))
     compact = said is None and size is not None
-    assert (find("copy_paste").applies(facts) is not None) == compact
+    assert find("copy_paste").judge(facts).applies == compact
 
 
 def test_the_effective_number_of_images_is_said_to_do_nothing_where_all_images_hold_all_classes():
     remedy = find("effective_number")
     level = camvid().parts[0]
-    assert remedy.idle(level).startswith(
+    verdict = remedy.judge(level)
+    assert verdict.applies is False
+    assert verdict.because.startswith(
         "every class lies in nearly every image, so weights differ by 0.0% at most"
     )
     seldom = msgspec.structs.replace(level.counts, images_with=(10,) * 10 + (2,))
-    assert remedy.idle(msgspec.structs.replace(level, counts=seldom)) is None
+    assert remedy.judge(msgspec.structs.replace(level, counts=seldom)) == find("inverse").judge(level)
     assert any("count objects" in trap for trap in remedy.traps)
     unlabelled = msgspec.structs.replace(level.counts, labelled=0)
-    assert remedy.idle(msgspec.structs.replace(level, counts=unlabelled)) is None
+    assert remedy.judge(msgspec.structs.replace(level, counts=unlabelled)) == find("inverse").judge(level)
 
 
 def test_losses_and_sampling_that_serve_several_rare_classes_are_judged_as_class_weights_are():
     many, two = camvid().parts[0], roads().parts[0]
     for name in ("logit_adjusted", "balanced_softmax", "ldam", "rare_class", "logit_adjustment"):
         for facts in (many, two):
-            assert find(name).applies(facts) == find("inverse").applies(facts)
-        assert find(name).applies(many, overlapping=True) is None
+            assert find(name).judge(facts) == find("inverse").judge(facts)
+        assert find(name).judge(many, overlapping=True).applies is False
 
 
 @pytest.mark.parametrize(
@@ -205,7 +261,8 @@ def test_losses_and_sampling_that_serve_several_rare_classes_are_judged_as_class
 def test_crops_around_rare_classes_are_judged_as_the_plan_decides(chances, crop):
     facts = part_facts((0.96, 0.04), names=("ground", "road"), crop_chance=chances, images_with=2)
     rule = sampling_choice(facts, crop=crop, asked=None).rule
-    said = find("class_centred").applies(facts, crop=crop)
-    assert (said is not None) == (rule == "class_centred")
-    assert said is None or "road with a chance of" in said
-    assert find("above_mean").applies(facts, crop=crop) == said
+    said = find("class_centred").judge(facts, crop=crop)
+    assert said.applies == (rule == "class_centred")
+    assert "road with a chance of" in said.because
+    assert said.because.endswith("(missed: below 30%)") == (not said.applies)
+    assert find("above_mean").judge(facts, crop=crop) == said

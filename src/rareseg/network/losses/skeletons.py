@@ -137,4 +137,4 @@ def _ratio(part: Tensor, whole: Tensor, smoothing: float) -> Tensor:
     """Return (part + e) / (whole + e), 1 where that is 0 / 0."""
     divisor = whole + smoothing
     empty = divisor == 0
-    return torch.where(empty, part + 1, (part + smoothing) / torch.where(empty, 1, divisor))
+    return torch.where(empty, 1, (part + smoothing) / torch.where(empty, 1, divisor))

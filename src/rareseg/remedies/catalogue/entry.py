@@ -1,9 +1,8 @@
 """What the catalogue says of one remedy, and of one setting of it."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from rareseg.errors import SettingError
 from rareseg.records.audit import PartFacts
@@ -104,11 +103,28 @@ class Setting:
         return above and below
 
 
+class Verdict(NamedTuple):
+    """Whether a remedy applies to some data."""
+
+    applies: bool | None
+    """None: no count of pixels can tell."""
+    because: str
+    """With the audit's numbers."""
+
+    def sentence(self) -> str:
+        """Return the verdict in words."""
+        return {
+            True: self.because,
+            False: f"does not apply here: {self.because}",
+            None: f"masks cannot tell: {self.because}",
+        }[self.applies]
+
+
 class Judge(Protocol):
     """Tells whether a remedy applies."""
 
-    def __call__(self, facts: PartFacts, *, crop: int = ..., overlapping: bool = ...) -> str | None:
-        """Return a sentence with the audit's numbers if it applies, None if it does not.
+    def __call__(self, facts: PartFacts, *, crop: int = ..., overlapping: bool = ...) -> Verdict:
+        """Return whether a remedy applies to the data of an audit.
 
         `crop` is the side of the plan's crops, px; `overlapping` says whether a pixel may belong to several classes.
         """
@@ -133,10 +149,8 @@ class Remedy:
     takes_shares: bool = False
     """losses: it is given the class shares of the training part."""
     exclusive_only: bool = False
-    applies: Judge | None = None
-    """Tells whether it applies to the data of an audit; None where an audit cannot tell."""
-    idle: Callable[[PartFacts], str | None] | None = None
-    """Returns why it would do nothing there, None if it would do something."""
+    judge: Judge
+    """Tells whether it applies to the data of an audit."""
 
     def setting(self, name: str) -> Setting | None:
         """Return the setting of that name, or None."""

@@ -1,13 +1,10 @@
 """Class weights, sampling rules, and what is done with the prior."""
 
-from collections.abc import Callable
-
-from rareseg.records.audit import PartFacts
-from rareseg.remedies.catalogue.entry import Remedy, Setting
+from rareseg.remedies.catalogue.entry import Judge, Remedy, Setting
 from rareseg.remedies.catalogue.judging import (
     always,
     blobs,
-    level_effective_numbers,
+    effective_numbers,
     missed_by_crops,
     several_and_rare,
 )
@@ -39,7 +36,7 @@ def _weights(
     formula: str,
     reference: str,
     *traps: str,
-    idle: Callable[[PartFacts], str | None] | None = None,
+    judge: Judge = several_and_rare,
     **more: Setting,
 ) -> Remedy:
     return Remedy(
@@ -51,8 +48,7 @@ def _weights(
         when=_SEVERAL,
         traps=(*traps, _SHIFT),
         settings=(*more.values(), _CAP, DEFERRED),
-        applies=several_and_rare,
-        idle=idle,
+        judge=judge,
     )
 
 
@@ -100,7 +96,7 @@ WEIGHTS = (
         "Cui 2019, arXiv:1901.05555, eq. 2",
         "counted in pixels all weights are equal, for every beta up to 0.99999: n is images or objects here",
         "where every image holds every class, as is usual, images give all classes the same weight: count objects",
-        idle=level_effective_numbers,
+        judge=effective_numbers,
         beta=Setting(
             name="beta",
             kind="number",
@@ -148,7 +144,7 @@ SAMPLING = (
             "validation on such crops flatters: scores here are of whole images",
         ),
         settings=(_share("share of crops that are centred", 0.33), _LABELS),
-        applies=missed_by_crops,
+        judge=missed_by_crops,
     ),
     Remedy(
         name="rare_class",
@@ -180,7 +176,7 @@ SAMPLING = (
                 meaning="pixels of the class that a crop should hold",
             ),
         ),
-        applies=several_and_rare,
+        judge=several_and_rare,
     ),
     Remedy(
         name="above_mean",
@@ -191,7 +187,7 @@ SAMPLING = (
         when="the class is clustered, and many crops are empty",
         traps=("background without the class is seen less: false alarms there rise",),
         settings=(_share("share of crops above the mean", 0.5), _LABELS),
-        applies=missed_by_crops,
+        judge=missed_by_crops,
     ),
     Remedy(
         name="copy_paste",
@@ -202,7 +198,7 @@ SAMPLING = (
         when="few, compact objects",
         traps=("roads and other linear classes lose their connections: a poor fit",),
         settings=(_share("share of crops that are pasted into", 0.5), _LABELS),
-        applies=blobs,
+        judge=blobs,
     ),
 )
 
@@ -218,7 +214,7 @@ PRIORS = (
             "the first loss must equal the entropy of the shares: check it",
             "a head without bias cannot hold it",
         ),
-        applies=always,
+        judge=always,
     ),
     Remedy(
         name="logit_adjustment",
@@ -241,7 +237,7 @@ PRIORS = (
                 meaning="temperature, as inference.logit_adjustment",
             ),
         ),
-        applies=several_and_rare,
+        judge=several_and_rare,
     ),
     Remedy(
         name="undo_shift",
@@ -254,7 +250,7 @@ PRIORS = (
             "Dice, focal, Lovasz and sums have no formula: there a fit on validation data stands in",
             "thresholds chosen before do not fit after",
         ),
-        applies=always,
+        judge=always,
     ),
 )
 

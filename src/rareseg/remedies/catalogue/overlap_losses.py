@@ -1,6 +1,7 @@
 """Losses on the overlap of map and mask, and sums that contain one."""
 
 from rareseg.remedies.catalogue.entry import Remedy, Setting
+from rareseg.remedies.catalogue.judging import rare
 
 _CLASSES = Setting(
     name="classes",
@@ -62,6 +63,7 @@ DICE = Remedy(
         "one image at a time it is noise for small objects: the default takes the batch as one",
     ),
     settings=(_SQUARED, _PER_IMAGE, _SMOOTHING, _CLASSES),
+    judge=rare,
 )
 
 GENERALISED_DICE = Remedy(
@@ -86,6 +88,7 @@ GENERALISED_DICE = Remedy(
         _PER_IMAGE,
         _CLASSES,
     ),
+    judge=rare,
 )
 
 JACCARD = Remedy(
@@ -97,6 +100,7 @@ JACCARD = Remedy(
     when="as dice; the score itself is IoU",
     traps=(_EMPTY, _CALIBRATION, "its gradient is smaller than Dice's where the overlap is small"),
     settings=(_SQUARED, _PER_IMAGE, _SMOOTHING, _CLASSES),
+    judge=rare,
 )
 
 TVERSKY = Remedy(
@@ -112,6 +116,7 @@ TVERSKY = Remedy(
         _CALIBRATION,
     ),
     settings=(*_TVERSKY, _PER_IMAGE, _SMOOTHING, _CLASSES),
+    judge=rare,
 )
 
 FOCAL_TVERSKY = Remedy(
@@ -137,6 +142,7 @@ FOCAL_TVERSKY = Remedy(
         _SMOOTHING,
         _CLASSES,
     ),
+    judge=rare,
 )
 
 COMBO = Remedy(
@@ -165,6 +171,7 @@ COMBO = Remedy(
         ),
         _SMOOTHING,
     ),
+    judge=rare,
 )
 
 UNIFIED_FOCAL = Remedy(
@@ -209,6 +216,7 @@ UNIFIED_FOCAL = Remedy(
             meaning="index of the majority class",
         ),
     ),
+    judge=rare,
 )
 
 ENTRIES = (DICE, GENERALISED_DICE, JACCARD, TVERSKY, FOCAL_TVERSKY, COMBO, UNIFIED_FOCAL)

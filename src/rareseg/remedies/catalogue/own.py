@@ -8,6 +8,7 @@ from typing import Any
 from rareseg.errors import SettingError
 from rareseg.records.plan import Setting as Value
 from rareseg.remedies.catalogue.entry import Kind, Remedy, Setting
+from rareseg.remedies.catalogue.judging import untold
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GIVEN = ("overlapping", "weights", "shares")
@@ -36,6 +37,7 @@ def register(name: str, function: Callable[..., Any], *, summary: str) -> None:
         settings=tuple(_setting(name, given) for given in parameters if given.name not in _GIVEN),
         takes_weights=any(given.name == "weights" for given in parameters),
         takes_shares=any(given.name == "shares" for given in parameters),
+        judge=untold("compare it with others, by `rareseg compare`"),
     )
     functions[name] = function
 

@@ -1,7 +1,7 @@
 """Losses that add up over pixels."""
 
 from rareseg.remedies.catalogue.entry import Remedy, Setting
-from rareseg.remedies.catalogue.judging import always, several_and_rare
+from rareseg.remedies.catalogue.judging import always, crowded, several_and_rare
 
 CROSS_ENTROPY = Remedy(
     name="cross_entropy",
@@ -27,7 +27,7 @@ CROSS_ENTROPY = Remedy(
         ),
     ),
     takes_weights=True,
-    applies=always,
+    judge=always,
 )
 
 FOCAL = Remedy(
@@ -62,6 +62,7 @@ FOCAL = Remedy(
         ),
     ),
     takes_weights=True,
+    judge=crowded,
 )
 
 TOP_K = Remedy(
@@ -84,6 +85,7 @@ TOP_K = Remedy(
         ),
     ),
     takes_weights=True,
+    judge=crowded,
 )
 
 OHEM = Remedy(
@@ -118,6 +120,7 @@ OHEM = Remedy(
         ),
     ),
     takes_weights=True,
+    judge=crowded,
 )
 
 LOGIT_ADJUSTED = Remedy(
@@ -142,7 +145,7 @@ LOGIT_ADJUSTED = Remedy(
         ),
     ),
     takes_shares=True,
-    applies=several_and_rare,
+    judge=several_and_rare,
 )
 
 BALANCED_SOFTMAX = Remedy(
@@ -157,7 +160,7 @@ BALANCED_SOFTMAX = Remedy(
     ),
     takes_shares=True,
     exclusive_only=True,
-    applies=several_and_rare,
+    judge=several_and_rare,
 )
 
 LDAM = Remedy(
@@ -194,7 +197,7 @@ LDAM = Remedy(
     ),
     takes_weights=True,
     takes_shares=True,
-    applies=several_and_rare,
+    judge=several_and_rare,
 )
 
 ENTRIES = (CROSS_ENTROPY, FOCAL, TOP_K, OHEM, LOGIT_ADJUSTED, BALANCED_SOFTMAX, LDAM)

@@ -1,9 +1,7 @@
 """Losses on ranks, distances, skeletons and neighbourhoods: most serve beside another loss."""
 
-from rareseg.records.audit import PartFacts
 from rareseg.remedies.catalogue.entry import Remedy, Setting
-from rareseg.remedies.catalogue.judging import USUAL_CROP
-from rareseg.remedies.sampling import blob_like, elongation
+from rareseg.remedies.catalogue.judging import compact, lines, rare, untold
 
 RAMP = Setting(
     name="ramp",
@@ -39,18 +37,6 @@ _SMOOTHING = Setting(
 )
 
 
-def lines(facts: PartFacts, *, crop: int = USUAL_CROP, overlapping: bool = False) -> str | None:
-    """Return the sentence that names the rare classes whose regions are long and thin; None if there are none."""
-    del crop, overlapping
-    ratios = [(entry, elongation(entry)) for entry in facts.classes]
-    found = [
-        f"{entry.name} ({entry.median_width:.0f} px wide, its objects {ratio:.3g} times the width squared)"
-        for entry, ratio in ratios
-        if ratio is not None and entry.share < 0.3 and not blob_like(entry)
-    ]
-    return f"long and thin: {', '.join(found)}" if found else None
-
-
 LOVASZ = Remedy(
     name="lovasz",
     family="loss",
@@ -84,6 +70,7 @@ LOVASZ = Remedy(
         ),
         RAMP,
     ),
+    judge=rare,
 )
 
 BOUNDARY = Remedy(
@@ -98,6 +85,7 @@ BOUNDARY = Remedy(
         "published codes give an absent class distance 0, so its false positives are free; here they cost most",
     ),
     settings=(_CLASSES, _LATE_RAMP),
+    judge=compact,
 )
 
 HAUSDORFF = Remedy(
@@ -124,6 +112,7 @@ HAUSDORFF = Remedy(
         _CLASSES,
         _LATE_RAMP,
     ),
+    judge=untold("see after training whether false alarms lie far from every object"),
 )
 
 CLDICE = Remedy(
@@ -152,7 +141,7 @@ CLDICE = Remedy(
         _CLASSES,
         RAMP,
     ),
-    applies=lines,
+    judge=lines,
 )
 
 SKELETON_RECALL = Remedy(
@@ -177,7 +166,7 @@ SKELETON_RECALL = Remedy(
         _CLASSES,
         RAMP,
     ),
-    applies=lines,
+    judge=lines,
 )
 
 RMI = Remedy(
@@ -211,6 +200,7 @@ RMI = Remedy(
         ),
         RAMP,
     ),
+    judge=untold("see whether the class differs from the rest by texture rather than by colour"),
 )
 
 ENTRIES = (LOVASZ, BOUNDARY, HAUSDORFF, CLDICE, SKELETON_RECALL, RMI)

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rareseg.errors import SettingError
-from rareseg.network.losses.targets import Labels, check_shapes, in_full_precision, read
+from rareseg.network.losses.targets import Labels, in_full_precision, read
 from rareseg.network.losses.terms import PixelTerm, PlainTerm, Term, total
 from rareseg.network.losses.weighting import Weights, check_range, class_weights, listed, mean_factors
 from rareseg.records.dataset import VOID
@@ -151,7 +151,6 @@ def _smoothed(
     ignore_index: int,
     valid: Tensor | None,
 ) -> Tensor:
-    check_shapes(logits, labels, overlapping=overlapping, valid=valid)
     seen = read(labels, logits.shape[1], overlapping=overlapping, ignore_index=ignore_index, valid=valid)
     factors = mean_factors(weights, seen)
     scores = in_full_precision(logits).flatten(2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rareseg.errors import SettingError
-from rareseg.network.losses.hard import ohem, top_k
+from rareseg.network.losses.hard import _largest, ohem, top_k
 from rareseg.network.losses.pixelwise import cross_entropy
 
 
@@ -108,3 +108,13 @@ def test_hardest_pixels_that_weigh_nothing_are_nought():
 def test_shares_out_of_range_are_refused(loss, setting, value):
     with pytest.raises(SettingError, match=f"{loss.__name__}'s {setting} to be a finite number > 0 and <= 1"):
         loss(*of_chances([0.5]), **{setting: value})
+
+
+def test_equal_losses_that_differ_in_the_last_digit_share_what_is_left():
+    # Vector instructions round the last pixels of a row in another way than the others.
+    level = torch.tensor(1.0)
+    above, below = torch.nextafter(level, level + 1), torch.nextafter(level, level - 1)
+    for middle in (above, below):
+        losses = torch.stack([torch.tensor(3.0), level, middle, level, torch.tensor(0.5)])
+        chosen = _largest(losses, 5, 0.4)
+        torch.testing.assert_close(chosen, torch.tensor([1, 1 / 3, 1 / 3, 1 / 3, 0]))

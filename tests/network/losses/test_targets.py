@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rareseg.errors import DataError, SettingError
-from rareseg.network.losses.targets import asks_each_class, check_shapes, read, spread
+from rareseg.network.losses.targets import asks_each_class, check_shapes, read, spread, sums_by_comparing
 
 
 def test_one_channel_is_a_question_of_its_own():
@@ -93,3 +93,19 @@ def test_seven_overlapping_classes_fit_and_eight_do_not():
     check_shapes(torch.zeros((1, 8, 3, 3)), labels, overlapping=False)
     with pytest.raises(SettingError, match="at most 7 overlapping classes"):
         check_shapes(torch.zeros((1, 8, 3, 3)), labels, overlapping=True)
+
+
+@pytest.mark.parametrize("void", [False, True])
+def test_sums_without_scatter_are_the_same(void):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 4, (3, 9, 11), generator=generator)
+    if void:
+        labels[:, 2:5] = 255
+    seen = read(labels, 5, overlapping=False)
+    amounts = torch.rand((3, 99), generator=generator)
+    if seen.counted is not None:
+        amounts = amounts * seen.counted
+    wanted = seen.sums(amounts, seen.values)
+    torch.testing.assert_close(sums_by_comparing(amounts.to(seen.wide), seen.values, 5), wanted)
+    assert wanted[:, :3].min() > 1
+    assert not wanted[:, 4].any()

@@ -9,6 +9,7 @@ from torch.autograd import gradcheck
 
 from rareseg.errors import DataError, SettingError
 from rareseg.network.losses import block
+from rareseg.network.losses.catalogue import _TERMS
 from rareseg.network.losses.compound import combo_terms, unified_focal_terms
 from rareseg.network.losses.hard import ohem_terms, top_k_terms
 from rareseg.network.losses.one_pass import surprises
@@ -23,6 +24,7 @@ from rareseg.network.losses.pixelwise import cross_entropy, cross_entropy_terms,
 from rareseg.network.losses.shifted import balanced_softmax_terms, ldam_terms, logit_adjusted_terms
 from rareseg.network.losses.targets import read
 from rareseg.network.losses.terms import total
+from rareseg.remedies.catalogue import find
 
 KINDS = {"one": (1, False), "two": (2, False), "four": (4, False), "overlapping": (3, True)}
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -290,3 +292,29 @@ def test_terms_have_the_defaults_of_their_loss(function, terms):
     of_loss = inspect.signature(function).parameters
     for name, parameter in inspect.signature(terms).parameters.items():
         assert parameter.default == of_loss[name].default, name
+
+
+OUT_OF_RANGE = [
+    (name, setting.name, value)
+    for name in _TERMS
+    for setting in find(name).settings
+    for value in (setting.low - 1, setting.high + 1, setting.low if setting.open_low else setting.low - 2)
+    # Functions take more than plans where a setting has no natural end.
+    if setting.kind == "number" and setting.name != "ramp" and value < 3
+]
+
+
+@pytest.mark.parametrize(("name", "setting", "value"), OUT_OF_RANGE)
+def test_terms_refuse_settings_before_they_see_an_image(name, setting, value):
+    own = {"shares": (0.9, 0.1)} if "shares" in inspect.signature(_TERMS[name]).parameters else {}
+    with pytest.raises(SettingError, match=setting):
+        _TERMS[name](**{setting: value}, **own)
+
+
+def test_terms_refuse_classes_and_weights_before_they_see_an_image():
+    for terms in (dice_terms, jaccard_terms, generalised_dice_terms, tversky_terms, focal_tversky_terms):
+        with pytest.raises(SettingError, match="classes"):
+            terms(classes=(1, 1))
+    for terms in (tversky_terms, focal_tversky_terms):
+        with pytest.raises(SettingError, match="not both 0"):
+            terms(false_positive_weight=0.0, false_negative_weight=0.0)

@@ -104,8 +104,13 @@ class Labels:
             start = torch.zeros((len(values), self.classes), dtype=self.wide)
             return start.scatter_add_(1, values, amounts)
         # Elsewhere additions to a dozen addresses would queue up, in an order of their own every time.
-        numbers = torch.arange(self.classes, device=values.device).view(1, -1, 1)
-        return ((values.unsqueeze(1) == numbers) * amounts.unsqueeze(1)).sum(dim=2)
+        return sums_by_comparing(amounts, values, self.classes)
+
+
+def sums_by_comparing(amounts: Tensor, values: Tensor, classes: int) -> Tensor:
+    """Return the sum of `amounts` (batch, pixels) over the pixels of each class, (batch, classes), without scatter."""
+    numbers = torch.arange(classes, device=values.device).view(1, -1, 1)
+    return ((values.unsqueeze(1) == numbers) * amounts.unsqueeze(1)).sum(dim=2)
 
 
 def asks_each_class(classes: int, *, overlapping: bool) -> bool:

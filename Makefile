@@ -10,16 +10,19 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 	$$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { echo $$name; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench casebook clean
+.PHONY: help demo test test-browser check format bench casebook clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.has-core ## run the main job on generated scenes: writes a report and a road map under demo/
 	$(BIN)/rareseg demo -o demo --overwrite
 
 test: $(VENV)/.has-dev ## run all tests
 	$(BIN)/python -m pytest
+
+test-browser: $(VENV)/.has-browser ## look at the report page in headless Chromium (Debian: chromium, chromium-driver)
+	$(BIN)/python -m pytest tests/browser
 
 check: $(VENV)/.has-dev ## format, lint, strict types, import contracts, sizes and public names
 	$(BIN)/ruff format --check .
@@ -57,6 +60,10 @@ $(VENV)/.has-core: pyproject.toml
 $(VENV)/.has-dev: pyproject.toml
 	$(call install,.[smp$(comma)dev])
 	@touch $(VENV)/.has-core
+
+$(VENV)/.has-browser: $(VENV)/.has-dev
+	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	@touch $@
 
 $(VENV)/.has-bench: pyproject.toml
 	$(call install,.[bench])

@@ -161,7 +161,8 @@ def test_the_demo_tells_the_whole_story(short_demo, tmp_path):
     progress = Remembering()
     paths = verbs.demo(tmp_path / "demo", progress=progress)
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
-        "demo/report.json",
+        "demo/run/report.html",
+        "demo/run/report.json",
         "demo/maps/new_scene_classes.png",
         "demo/maps/new_scene_probability.png",
         "demo/maps/new_scene_preview.png",
@@ -171,7 +172,6 @@ def test_the_demo_tells_the_whole_story(short_demo, tmp_path):
         "scenes",
         "new_scene.png",
         "run",
-        "report.json",
         "maps",
     }
     assert (

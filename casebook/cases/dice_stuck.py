@@ -48,8 +48,8 @@ def build(seed: int) -> Case:
 def _draw(rng: np.random.Generator) -> Case:
     recipe, _ = draw_training(
         rng,
-        prevalence=(0.008, 0.06),
-        contrast=(4.0, 7.0),
+        prevalence=(0.012, 0.08),
+        contrast=(5.0, 8.0),
         optimizers=("sgd", "sgd", "momentum", "momentum", "adamw"),
         classes=choice(rng, (2, 2, 2, 3, 5)),
     )

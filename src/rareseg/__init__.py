@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from rareseg.records.plan import Plan as Plan
     from rareseg.records.report import Report as Report
     from rareseg.records.run import Run as Run
+    from rareseg.showing import figures as plots
     from rareseg.verbs import audit as audit
     from rareseg.verbs import compare as compare
     from rareseg.verbs import demo as demo
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from rareseg.verbs import evaluate as evaluate
     from rareseg.verbs import plan as plan
     from rareseg.verbs import predict as predict
+    from rareseg.verbs import report as report
     from rareseg.verbs import train as train
 
 __version__ = "0.1.0"
@@ -79,7 +81,9 @@ __all__ = [
     "evaluate",
     "losses",
     "plan",
+    "plots",
     "predict",
+    "report",
     "scenes",
     "train",
     "watch",
@@ -88,6 +92,7 @@ __all__ = [
 _MODULES = {
     "errors": "rareseg.errors",
     "losses": "rareseg.network.losses",
+    "plots": "rareseg.showing.figures",
     "scenes": "rareseg.scenes",
 }
 _RECORDS = {

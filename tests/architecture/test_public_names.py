@@ -10,7 +10,7 @@ import rareseg
 from rareseg import errors
 from rareseg.cli import main
 
-VERBS = {"audit", "plan", "train", "compare", "evaluate", "diagnose", "predict", "demo"}
+VERBS = {"audit", "plan", "train", "compare", "evaluate", "report", "diagnose", "predict", "demo"}
 
 
 def test_every_public_name_can_be_imported():

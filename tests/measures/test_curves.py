@@ -47,6 +47,122 @@ def order_bounds(histogram: ScoreHistogram, k: int) -> tuple[float, float]:
     return bounds[0], bounds[1]
 
 
+def kinds_of_scores(
+    seed: int, pixels: int = 400_000
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """Scores and truth by name: random, peaked at the ends, of 256 steps, in few bins, all the same."""
+    rng = np.random.default_rng(seed)
+    holds = rng.random(pixels) < 0.04
+    normal = rng.normal(size=pixels)
+    within_one_bin = 1e-4 + 1e-4 * np.where(holds, 1, 0) + 1e-5 * rng.random(pixels)
+    return {
+        "random": (normal * 2, holds),
+        "good": (normal * 2 + 4 * holds - 3, holds),
+        "peaked": (np.where(rng.random(pixels) < 0.9, -18 + 0.5 * normal, normal) + 3 * holds, holds),
+        "confident": ((normal + 6 * holds - 3) * 5, holds),
+        "steps": (np.round(normal * 20 + 30 * holds) / 8, holds),
+        "tied": (np.full(pixels, -3.0), holds),
+        "one bin": (within_one_bin, holds),
+        "one bin, wrong way": (-within_one_bin + 5e-4, holds),
+    }
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", kinds_of_scores(0, 10))
+def test_exact_average_precision_lies_within_the_bounds(name: str, seed: int) -> None:
+    scores, holds = kinds_of_scores(seed)[name]
+    odds = scores.astype(np.float32)
+    histogram = ScoreHistogram.count(odds[None, None], holds[None].astype(np.uint8), overlapping=True)
+    (found,), (bounds,) = histogram.average_precision(), histogram.average_precision_bounds()
+    assert found is not None and bounds is not None
+    exact = exact_average_precision(np.clip(odds, -20, 20).astype(np.float64), holds)
+    low, high = bounds
+    assert 0 <= low <= exact + 1e-12 and exact <= high + 1e-12 and high <= 1
+    assert low <= found <= high
+    if name.startswith("one bin"):
+        # All scores in one bin: nothing is known of their order, and the bounds say so.
+        assert found == pytest.approx(holds.mean()) and abs(found - exact) > 0.015
+        assert (low, high) == (pytest.approx(_worst(holds), abs=1e-9), 1.0)
+    else:
+        assert abs(found - exact) <= 1e-4
+    if name in ("random", "good", "confident"):
+        assert high - low < 2e-3
+    if name == "tied":
+        assert found == pytest.approx(exact, abs=1e-12)
+
+
+def _worst(holds: NDArray[np.bool_]) -> float:
+    true, false = int(holds.sum()), int((~holds).sum())
+    ranks = np.arange(1, true + 1)
+    return float((ranks / (ranks + false)).mean())
+
+
+@pytest.mark.parametrize("scale", [1, 7, 1000, 10**6])
+def test_bounds_are_those_of_the_worst_and_the_best_order(scale: int) -> None:
+    rng = np.random.default_rng(5)
+    histogram = ScoreHistogram.empty(1)
+    places = rng.choice(BINS, 40, replace=False)
+    histogram.positives[0, places] = rng.integers(0, 9, 40) * (1 if scale > 1000 else scale)
+    histogram.negatives[0, places] = rng.integers(0, 90, 40) * scale
+    low, high = 0.0, 0.0
+    hits = false = 0
+    for place in sorted(places.tolist(), reverse=True):
+        p, n = int(histogram.positives[0, place]), int(histogram.negatives[0, place])
+        ranks = np.arange(hits + 1, hits + p + 1)
+        low += float((ranks / (ranks + false + n)).sum())
+        high += p * (hits + p) / max(hits + p + false, 1)
+        hits, false = hits + p, false + n
+    assert histogram.average_precision_bounds()[0] == (
+        pytest.approx(low / hits, rel=1e-10),
+        pytest.approx(high / hits, rel=1e-10),
+    )
+
+
+def test_roc_area_is_the_share_of_pairs_in_order() -> None:
+    rng = np.random.default_rng(6)
+    odds = rng.integers(-8, 9, (1, 30, 30)).astype(np.float32)
+    labels = (rng.random((30, 30)) < 0.1).astype(np.uint8)
+    above, below = odds[0][labels == 1][:, None], odds[0][labels == 0][None]
+    expected = ((above > below) + 0.5 * (above == below)).mean()
+    histogram = ScoreHistogram.count(odds, labels, overlapping=True)
+    assert histogram.roc_area()[0] == pytest.approx(expected)
+    turned = ScoreHistogram.count(-odds, labels, overlapping=True)
+    assert turned.roc_area()[0] == pytest.approx(1 - expected)
+
+
+def test_roc_area_of_more_pixels_than_pairs_fit_into_64_bits() -> None:
+    histogram = ScoreHistogram.empty(1)
+    histogram.positives[0, [10, 20]] = 5 * 10**10
+    histogram.negatives[0, [5, 20]] = 5 * 10**10
+    assert histogram.roc_area()[0] == pytest.approx((1 + 0 + 1 + 0.5) / 4)
+
+
+def test_constant_scores() -> None:
+    labels = np.zeros((10, 10), np.uint8)
+    labels[0] = 1
+    histogram = ScoreHistogram.count(np.zeros((1, 10, 10), np.float32), labels, overlapping=True)
+    assert histogram.average_precision()[0] == pytest.approx(0.1)
+    assert histogram.roc_area()[0] == 0.5
+    best = histogram.best()[0]
+    assert best is not None and (best.precision, best.recall) == (0.1, 1.0)
+
+
+def test_void_and_empty_windows_are_not_measurable() -> None:
+    for labels in (np.full((5, 5), VOID, np.uint8), np.zeros((0, 5), np.uint8)):
+        histogram = ScoreHistogram.count(np.zeros((2, *labels.shape), np.float32), labels, overlapping=False)
+        for derived in (
+            histogram.average_precision,
+            histogram.average_precision_bounds,
+            histogram.roc_area,
+            histogram.best,
+        ):
+            assert derived() == (None, None)
+    one = ScoreHistogram.count(np.zeros((1, 1, 1), np.float32), np.ones((1, 1), np.uint8), overlapping=True)
+    assert one.average_precision() == (1.0,) and one.average_precision_bounds() == ((1.0, 1.0),)
+    # Every pixel holds the class: there is no false one to rank it against.
+    assert one.roc_area() == (None,)
+
+
 @pytest.mark.parametrize("separation", [0.0, 1.0, 4.0, 9.0])
 @pytest.mark.parametrize("share", [0.5, 0.04, 0.001])
 def test_average_precision_is_that_of_sorting(separation: float, share: float) -> None:

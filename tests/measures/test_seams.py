@@ -40,8 +40,8 @@ def test_a_break_of_each_tile_is_found_without_labels(tile):
 
 
 def test_a_tile_that_the_user_names_is_found():
-    field = probabilities(broken(logits(2), 200, 1.0))
-    assert SeamCounts.empty((200,)).add(field).found().tile == 200
+    field = probabilities(broken(logits(2), 208, 1.0))
+    assert SeamCounts.empty((208,)).add(field).found().tile == 208
     assert SeamCounts.empty().add(field).found() == Seams()
 
 
@@ -73,6 +73,31 @@ def test_errors_near_borders_are_found_where_nothing_jumps():
     found = SeamCounts.empty().add(given, labels).found()
     assert found.tile == 256
     assert found.ratio == pytest.approx(3, abs=0.8)
+
+
+@pytest.mark.parametrize(("tile", "side"), [(48, 144), (48, 192), (64, 128), (96, 288)])
+def test_small_tiles_of_small_images_are_found_by_their_errors(tile, side):
+    rng = np.random.default_rng(tile)
+    at = np.arange(side)
+    near = np.minimum(at % tile, tile - 1 - at % tile) < 5
+    counts = SeamCounts.empty()
+    for seed in range(8):
+        labels = (logits(seed, (side, side)) > 0).astype(np.uint8)
+        wrong = rng.random(labels.shape) < np.where(near[:, None] | near[None], 0.3, 0.05)
+        counts = counts.add(np.where(wrong, 1 - labels, labels).astype(np.uint8), labels)
+    assert counts.found().tile == tile
+    assert counts.found().ratio > 1.5
+
+
+def test_the_checkerboard_of_a_stride_in_small_images_is_no_seam():
+    counts = SeamCounts.empty()
+    for seed in range(8):
+        field = logits(seed, (192, 192))
+        labels = (field > 0).astype(np.uint8)
+        field[::32] += 2
+        field[:, ::32] -= 2
+        counts = counts.add(probabilities(field), labels)
+    assert counts.found() == Seams()
 
 
 def test_windows_lie_where_they_lie_in_the_image():
@@ -124,7 +149,7 @@ def test_errors():
     with pytest.raises(SettingError, match=r"got \(1, 9, 9\) and \(8, 9\)"):
         SeamCounts.empty().add(np.zeros((1, 9, 9), np.float32), np.zeros((8, 9), np.uint8))
     with pytest.raises(SettingError, match="cannot be added"):
-        SeamCounts.empty() + SeamCounts.empty((100,))
+        SeamCounts.empty() + SeamCounts.empty((104,))
 
 
 def test_a_break_too_faint_to_matter_is_no_seam():

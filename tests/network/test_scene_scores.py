@@ -7,13 +7,13 @@ from rareseg.errors import DataError
 from rareseg.imagery.sets.layouts import recognise
 from rareseg.network.scene_scores import score_scenes
 from rareseg.network.trained import load_run
-from rareseg.stages.evaluate import evaluate_run
+from rareseg.stages.evaluate import Asked, evaluate_run
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
 def test_scores_are_those_of_evaluate(roads_run, roads, part):
     found = score_scenes(load_run(roads_run), recognise(roads).root, part).scored
-    report = evaluate_run(roads_run, roads, part=part)
+    report = evaluate_run(roads_run, roads, Asked(part=part)).report
     classes = report.classes.values()
     assert found.average_precision == pytest.approx([one.average_precision for one in classes])
     assert found.iou == pytest.approx([one.iou for one in classes])
@@ -23,7 +23,7 @@ def test_scores_are_those_of_evaluate(roads_run, roads, part):
 
 def test_argmax_maps_are_scored_as_evaluate_scores_them(land_run, land):
     found = score_scenes(load_run(land_run), land, "val").scored
-    report = evaluate_run(land_run, land, part="val")
+    report = evaluate_run(land_run, land, Asked(part="val")).report
     assert found.iou == pytest.approx([one.iou for one in report.classes.values()])
 
 

@@ -91,7 +91,7 @@ def test_focal_loss_starts_at_the_prior_too(roads, tiny):
 
 def counted_of(probability_of_one, labels):
     odds = to_log_odds(np.stack([1 - probability_of_one, probability_of_one]))
-    return Counted(ScoreHistogram.count(odds, labels, overlapping=False), None, (), 0.0, 0)
+    return Counted(ScoreHistogram.count(odds, labels, overlapping=False), None, 0.0, 0)
 
 
 @pytest.mark.parametrize("rare", [0, 1])
@@ -129,7 +129,7 @@ def test_thresholds_of_several_classes_are_each_its_own(plan, rng):
     labels = np.zeros((50, 50), np.uint8)
     labels[10:20] = 1
     curve = ScoreHistogram.count(to_log_odds(probabilities), labels, overlapping=False)
-    counted = Counted(curve, None, (), 0.0, 0)
+    counted = Counted(curve, None, 0.0, 0)
     three = replace(plan, classes=("a", "b", "c"), shares=(0.8, 0.2, 0.0))
     thresholds = choose_thresholds(counted, three)
     assert thresholds == tuple(None if best is None else best.threshold for best in curve.best())

@@ -1,6 +1,6 @@
 """Every cause that can be named, with its rule and what to do about it."""
 
-from rareseg.causes import labels, learning, numerics, outcomes, prescriptions, wiring
+from rareseg.causes import labels, learning, numerics, outcomes, prescriptions, too_fast, wiring
 from rareseg.causes.cause import Cause, Suspicion, sign
 from rareseg.records.evidence import Evidence
 
@@ -52,7 +52,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("half_precision_overflow", 19, "wiring", "Numbers too large for fp16", numerics.half_precision,
           "Compute the loss in float32, or train in bfloat16.", prescriptions.FULL_PRECISION),
     Cause("learning_rate_too_high", 3, "learning", "Learning rate too high: dead or constant units",
-          learning.rate_too_high,
+          too_fast.rate_too_high,
           "Start again from fresh weights at a tenth of the rate, with a warm-up and clipped gradients.",
           prescriptions.SLOWER),
     Cause("saturated_units", 30, "learning", "Units at an end of their range", learning.saturated,

@@ -14,6 +14,8 @@ GOOD_LIFT, GOOD_SKILL = 3.0, 0.5
 NO_LIFT, NO_SKILL = 2.5, 0.1
 A_RATIO = 0.01
 """`dice_like` from which on a loss is no mean over pixels: those come out below 1e-6."""
+DEAD = 0.3
+"""Share of units that answer nothing at any pixel, from which on that is a fault."""
 VARIED = 0.1
 CONSTANT = 0.05
 """Standard deviation of log-odds over pixels below which an answer is the same everywhere."""

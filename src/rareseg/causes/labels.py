@@ -1,10 +1,16 @@
 """Rules about labels and images: what no training can mend."""
 
-from rareseg.causes.cause import Suspicion, sign
-from rareseg.records.evidence import DataEvidence, Evidence
+from rareseg.causes.cause import A_RATIO, Suspicion, sign
+from rareseg.records.evidence import DataEvidence, Evidence, WiringEvidence
 
 PAIRED = 3.0
 """Standard deviations by which true pairs should beat shuffled ones."""
+LIKE_A_CLASS, IN_AREAS = 0.25, 0.15
+"""What is left out for being mixed, unclear or unlabelled looks like anything: photos tell it by a correlation below
+0.1 (0.06 of CamVid's void), and a class by 0.3 to 0.9. Lines between classes lie beside a boundary, all but a tenth."""
+FORGIVING = 0.1
+"""Slope of the loss by claims on labels without the class, over that on others, below which empty batches teach
+nothing, as of Dice."""
 
 
 def out_of_range(evidence: Evidence) -> Suspicion | None:
@@ -96,17 +102,32 @@ def ignored(evidence: Evidence) -> Suspicion | None:
     data = evidence.data
     if data is None or data.ignored is None:
         return None
-    eaten, gone = data.ignored_of_rare or 0.0, _eaten_whole(data)
-    if eaten < 0.5 and data.ignored < 0.9 and not gone:
+    eaten, gone, alike = data.ignored_of_rare or 0.0, _eaten_whole(data), _like_a_class(data)
+    if eaten < 0.5 and data.ignored < 0.9 and not gone and not alike:
         return None
+    sure = eaten >= 0.9 or data.ignored > 0.97
+    value = "the ignored value" if data.ignored_value is None else f"the ignored value {data.ignored_value}"
+    because = f"{data.ignored:.1%} of the pixels carry {value}"
+    if data.ignored_of_rare is not None:
+        because += f", among them {eaten:.0%} of what the masks draw as something other than background"
+    if alike:
+        because += (
+            f". They look like one another and unlike the rest, as a class does: photos tell them with a correlation "
+            f"of {data.ignored_fit or 0:.2f}"
+        )
     return Suspicion(
-        0.95 if eaten >= 0.9 or data.ignored > 0.97 else 0.9 if gone else 0.7,
-        f"{data.ignored:.1%} of the pixels carry the ignored value {data.ignored_value}, among them {eaten:.0%} of "
-        "what the masks draw as something other than background.",
+        0.95 if sure else 0.9 if gone else 0.7 if eaten >= 0.5 or data.ignored >= 0.9 else 0.6,
+        f"{because}.",
         (
             sign("ignored share", data.ignored, "< 0.5"),
             sign("ignored share of drawn pixels", eaten, "about 0"),
+            sign(
+                "correlation of what is ignored with what photos show",
+                data.ignored_fit,
+                f"< {LIKE_A_CLASS:g}",
+            ),
         ),
+        apart="If what is ignored is of no use to anybody, such as clouds, it is right to leave it out.",
     )
 
 
@@ -137,15 +158,29 @@ def absent(evidence: Evidence) -> Suspicion | None:
 def empty_batches(evidence: Evidence) -> Suspicion | None:
     """Most batches show nothing of the rare class."""
     data = evidence.data
-    if data is None or data.empty_batches is None or data.empty_batches < 0.6:
+    if data is None or data.empty_batches is None:
+        return None
+    # An overlap loss says nothing to claims where the class is absent: such batches are lost, not only dull.
+    lost = _forgives(evidence.wiring)
+    if data.empty_batches < (0.4 if lost else 0.6):
         return None
     if data.shares[evidence.rare] == 0:
         # That is another cause: the class is absent.
         return None
+    because = f"{data.empty_batches:.0%} of the batches hold no pixel of the rarest class"
+    if lost:
+        because += ", and there the loss says nothing: wrong claims of it cost next to nothing"
     return Suspicion(
         0.96 if data.empty_batches >= 0.75 else 0.75,
-        f"{data.empty_batches:.0%} of the batches hold no pixel of the rarest class.",
-        (sign("batches without the rarest class", data.empty_batches, "< 0.5"),),
+        f"{because}.",
+        (
+            sign("batches without the rarest class", data.empty_batches, "< 0.5"),
+            sign(
+                "slope of the loss by wrong claims in such batches, over that in others",
+                None if evidence.wiring is None else evidence.wiring.empty_slope,
+                "about 1",
+            ),
+        ),
     )
 
 
@@ -185,6 +220,9 @@ def noisy(evidence: Evidence) -> Suspicion | None:
 
 def fed_differently(evidence: Evidence) -> Suspicion | None:
     """Prediction feeds other numbers than training did."""
+    told = _told_wrongly(evidence)
+    if told is not None:
+        return told
     data = evidence.data
     if data is None or (data.band_gap is None and data.prediction_scale is None):
         return None
@@ -202,9 +240,35 @@ def fed_differently(evidence: Evidence) -> Suspicion | None:
     )
 
 
+def _told_wrongly(evidence: Evidence) -> Suspicion | None:
+    """Find a saved model that is fed as told, and answers far better when it is fed otherwise."""
+    answers = evidence.answers
+    if answers is None or answers.better_fed is None:
+        return None
+    skill, better = answers.fed_skill or 0.0, answers.better_fed_skill or 0.0
+    return Suspicion(
+        0.95,
+        f"The model is fed with {answers.fed}, and its answers fit the labels with skill {skill:.2f}; with "
+        f"{answers.better_fed} it is {better:.2f}: so it was trained.",
+        (sign("skill as fed, (AP - share) / (1 - share)", skill, f"about {better:.2g}"),),
+    )
+
+
 def _eaten_whole(data: DataEvidence) -> bool:
     """Tell whether a class has no pixel left while some are ignored."""
     return bool(data.absent_in_training) and (data.ignored or 0) > 1e-3
+
+
+def _forgives(wiring: WiringEvidence | None) -> bool:
+    """Tell whether the loss is a ratio that has no slope where the class is absent."""
+    if wiring is None or wiring.empty_slope is None:
+        return False
+    return (wiring.dice_like or 0) >= A_RATIO and abs(wiring.empty_slope) < FORGIVING
+
+
+def _like_a_class(data: DataEvidence) -> bool:
+    """Tell whether what is ignored is a thing of its own that photos show."""
+    return (data.ignored_fit or 0) >= LIKE_A_CLASS and (data.ignored_areas or 0) >= IN_AREAS
 
 
 def _colours(data: DataEvidence) -> str:

@@ -1,15 +1,11 @@
-"""Rules about how it learns: too few steps, a learning rate that kills or starves, a loss without slope."""
-
-import math
+"""Rules about how it learns: too few steps, a learning rate that starves, frozen layers, a loss without slope."""
 
 from rareseg.causes.cause import (
     A_RATIO,
+    DEAD,
     NO_SKILL,
     Suspicion,
-    at_chance,
-    constant,
     fell,
-    mean_skill,
     missing,
     of_rare,
     ranks,
@@ -20,15 +16,14 @@ from rareseg.causes.cause import (
 from rareseg.records.diagnosis import Sign
 from rareseg.records.evidence import ClassAnswers, Evidence, LearningEvidence, WiringEvidence
 
-DEAD = 0.3
 SATURATED = 0.5
 STARVED = 1e-5
 """Change of weights per step, relative to them."""
 STILL_FALLING = 0.03
 FEW_EPOCHS = 5.0
 MOSTLY_FROZEN = 0.7
-ENOUGH = 0.3
-"""Mean skill of a network that learnt something: its rate is not what keeps it from the rest."""
+LEARNS_ANEW = 0.2
+"""Fall of the loss of fresh weights from which on their rate is high enough."""
 
 
 def under_trained(evidence: Evidence) -> Suspicion | None:
@@ -47,29 +42,8 @@ def under_trained(evidence: Evidence) -> Suspicion | None:
         f'"{found.name}" is not ranked yet{told} (lift {found.lift or 0:.2f}), but a copy goes on learning: its loss '
         f"fell by {fell(learning):.0%} in {learning.steps} steps, and {1 - (learning.dead_before or 0):.0%} of "
         "the units live.",
-        (*of_rare(found), *_of_course(learning)),
+        (*of_rare(found), *_of_course(learning), *_of_slope(evidence, found)),
         apart="If more steps do not lift average precision above three times the prevalence, look at the rate.",
-    )
-
-
-def rate_too_high(evidence: Evidence) -> Suspicion | None:
-    """Updates so large that units die or the output turns constant."""
-    found, learning = rare_answers(evidence), evidence.learning
-    if learning is None:
-        return _dead_only(evidence, found)
-    if found is not None and learning.not_finite is None and (ranks(found) or mean_skill(evidence) > ENOUGH):
-        return None
-    points = _points_of_harm(learning)
-    if found is not None and (constant(found) or at_chance(found)):
-        points += 0.1
-    if points < 0.4:
-        return None
-    rate = evidence.wiring.learning_rate if evidence.wiring else None
-    return Suspicion(
-        min(0.35 + 0.6 * points, 0.97),
-        _story_of_harm(learning, rate),
-        _signs_of_harm(learning),
-        apart="Dead units do not come back: fresh weights at a tenth of the rate tell within 200 steps.",
     )
 
 
@@ -104,7 +78,11 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
         return None
     if wiring is not None and _frozen_share(wiring) > MOSTLY_FROZEN and not (helped or known):
         return None
-    confidence = min(0.55 + 0.2 * starved + 0.25 * helped + 0.2 * known, 0.97)
+    # A rate at which fresh weights learn is none too low: where the network stands, there is no slope.
+    if (learning.fresh_fall or 0) > LEARNS_ANEW and not known:
+        return None
+    stuck = found is not None and _stands_at_constant(found, wiring)
+    confidence = min(0.55 + 0.2 * starved + 0.25 * helped + 0.2 * known, 0.8 if stuck else 0.97)
     rate = None if wiring is None else wiring.learning_rate
     at = "" if rate is None else f" (learning rate {rate:g})"
     more = ""
@@ -120,7 +98,7 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
             sign("change of weights per step, relative", learning.update_ratio, "1e-4..1e-2"),
             sign("times as far at a faster rate", learning.faster_gain, "about 1"),
         ),
-        direct=helped or known,
+        direct=(helped or known) and not stuck,
     )
 
 
@@ -150,7 +128,7 @@ def frozen(evidence: Evidence) -> Suspicion | None:
 def dice_stuck(evidence: Evidence) -> Suspicion | None:
     """An overlap loss at a constant answer, where it has no slope."""
     found, wiring, learning = rare_answers(evidence), evidence.wiring, evidence.learning
-    if found is None or wiring is None or (wiring.dice_like or 0) < A_RATIO or not missing(found):
+    if found is None or wiring is None or not _of_overlaps(wiring) or not missing(found):
         return None
     if ranks(found) or (learning is not None and (learning.dead_before or 0) > 0.6):
         return None
@@ -169,70 +147,20 @@ def dice_stuck(evidence: Evidence) -> Suspicion | None:
             sign("loss", wiring.loss_now, "falling"),
             sign("loss of the majority everywhere", wiring.loss_at_wrong, "-"),
             *of_rare(found),
+            *_of_slope(evidence, found),
         ),
     )
 
 
-def _points_of_harm(learning: LearningEvidence) -> float:
-    start = learning.dead_at_start if learning.dead_at_start is not None else 0.1
-    points = 0.0
-    points += 0.6 * ((learning.dead_before or 0) > max(DEAD, start + 0.2))
-    points += 0.4 * ((learning.fresh_dead or 0) > max(DEAD, start + 0.2))
-    points += 0.3 * (learning.not_finite is not None)
-    points += 0.2 * ((learning.largest_update_ratio or 0) > 0.3)
-    losses = learning.fresh_losses
-    if len(losses) > 5 and all(map(math.isfinite, losses)):
-        points += 0.3 * (max(losses[1:]) > 3 * abs(losses[0]))
-    slower, fresh = learning.slower_average_precision, learning.fresh_average_precision
-    if slower is not None and fresh is not None and learning.slower_rate is not None:
-        points += 0.4 * (slower - fresh > 0.15 and fresh < 0.5)
-    points += 0.15 * (learning.fresh_deviation is not None and learning.fresh_deviation < 0.02)
-    return points
+def _of_overlaps(wiring: WiringEvidence) -> bool:
+    return (wiring.dice_like or 0) >= A_RATIO
 
 
-def _story_of_harm(learning: LearningEvidence, rate: float | None) -> str:
-    at = "" if rate is None else f" at learning rate {rate:g}"
-    parts = []
-    if (learning.dead_before or 0) > DEAD:
-        worst = max(learning.layers, key=lambda layer: layer.dead, default=None)
-        named = "" if worst is None else f", most in {worst.layer} ({worst.dead:.0%})"
-        parts.append(f"{learning.dead_before:.0%} of the units answer nothing at any pixel{named}")
-    if learning.fresh_dead is not None and learning.fresh_dead > DEAD:
-        parts.append(
-            f"fresh weights{at} lose {learning.fresh_dead:.0%} of theirs in {len(learning.fresh_losses)} steps"
-        )
-    if learning.not_finite is not None:
-        parts.append(f"the loss{at} stops being finite within {learning.steps} steps")
-    if not parts:
-        parts.append(
-            f"updates{at} reach {learning.largest_update_ratio or 0:.2g} of a layer's weights in one step"
-        )
-    if learning.slower_rate is not None and learning.slower_dead is not None:
-        slower = f"{learning.slower_rate:g} times the rate"
-        if rate is not None:
-            slower = f"learning rate {learning.slower_rate * rate:.2g}"
-        parts.append(f"at {slower} {learning.slower_dead:.0%} are dead after as many")
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _signs_of_harm(learning: LearningEvidence) -> tuple[Sign, ...]:
-    return (
-        sign("dead units as brought", learning.dead_before, f"< {DEAD}"),
-        sign("dead units of fresh weights", learning.dead_at_start, "-"),
-        sign("dead units of fresh weights after training at this rate", learning.fresh_dead, f"< {DEAD}"),
-        sign("largest change of a layer in one step, relative", learning.largest_update_ratio, "< 0.1"),
-    )
-
-
-def _dead_only(evidence: Evidence, found: ClassAnswers | None) -> Suspicion | None:
-    """Without training probes nothing tells a high rate but constant answers, which several causes share."""
-    if found is None or evidence.wiring is None or not constant(found):
-        return None
-    return Suspicion(
-        0.3, f'"{found.name}" gets the same answer at every pixel.', of_rare(found),
-        apart="Bring loss and optimizer, so that a copy can be trained.",
-    )  # fmt: skip
+def _stands_at_constant(found: ClassAnswers, wiring: WiringEvidence | None) -> bool:
+    """Tell whether an overlap loss stands where its slope is gone: steps are small there at any rate."""
+    if wiring is None or not _of_overlaps(wiring):
+        return False
+    return missing(found) and _near(wiring.loss_now, wiring.loss_at_wrong)
 
 
 def _learns(learning: LearningEvidence) -> bool:
@@ -274,6 +202,12 @@ def _of_course(learning: LearningEvidence) -> tuple[Sign, ...]:
         sign("average precision on one batch learnt by heart", learning.fit_average_precision, "near 1"),
         sign("dead units", learning.dead_before, f"< {DEAD}"),
     )
+
+
+def _of_slope(evidence: Evidence, found: ClassAnswers) -> tuple[Sign, ...]:
+    slope = None if evidence.wiring is None else evidence.wiring.rare_slope
+    what = "share of the loss's slope at pixels of the rarest class"
+    return () if slope is None else (sign(what, slope, f"{found.prevalence:.3g} or more"),)
 
 
 def _frozen_share(wiring: WiringEvidence) -> float:

@@ -5,6 +5,9 @@ from rareseg.records.evidence import AnswersEvidence, ClassAnswers, Evidence
 
 SPREAD_OUT = 0.3
 """Standard deviation of log-odds of a network that has learnt something: below it any threshold is as good."""
+BEGUN, APART = 10, 1.0
+"""Steps, and standard deviation of log-odds, from which on a training that is still moving may be judged by its maps:
+before, what fresh weights answer is not yet overwritten."""
 LEAST_RARE, LEAST_IMAGES = 100, 4
 """Held-out pixels of a class, and images, below which its average precision is chance."""
 
@@ -15,14 +18,19 @@ def threshold_off(evidence: Evidence) -> Suspicion | None:
     if found is None:
         return None
     iou, best = found.iou or 0.0, found.best_iou or 0.0
-    # While the loss still falls fast, the threshold finds its place by itself.
+    # While the loss still falls fast, the threshold finds its place by itself: after a few steps that is no finding.
     moving = evidence.learning is not None and fell(evidence.learning) > 0.3
+    begun = (evidence.steps_trained or 0) >= BEGUN and (found.deviation or 0) >= APART
+    usual = 0.93 if iou < 0.25 * best else 0.75
     return Suspicion(
-        0.45 if moving else 0.93 if iou < 0.25 * best else 0.75,
+        (0.55 if begun else 0.45) if moving else usual,
         f'"{found.name}" is ranked well (average precision {found.average_precision or 0:.3g}, {found.lift or 0:.1f} '
         f"times chance) and mapped badly: IoU {iou:.3g}, where a cut at probability {found.best_threshold or 0:.2g} "
         f"gives {best:.3g}. No new training is needed.",
         (*of_rare(found), sign("IoU at the best threshold", best, f"now {iou:.3g}")),
+        apart="The loss still falls fast: train on as well, and choose the threshold at the end."
+        if moving
+        else None,
     )
 
 
@@ -126,10 +134,11 @@ def display_only(evidence: Evidence) -> Suspicion | None:
     ]
     if not mapped:
         return None
+    # Whether anybody saw black maps is not known: of files alone this can be no more than a likely reading.
     return Suspicion(
-        0.9,
-        f"The maps hold {answers.distinct_ids} classes with ids up to {answers.highest_id}: a viewer that shows 0..255 "
-        f'shows black. "{mapped[0].name}" is mapped with an IoU of {mapped[0].iou:.3g}.',
+        0.6,
+        f'If the maps look black: they are right ("{mapped[0].name}" has an IoU of {mapped[0].iou:.3g}), and hold '
+        f"{answers.distinct_ids} classes with ids up to {answers.highest_id}, which a viewer of 0..255 shows as black.",
         (
             sign("largest id", answers.highest_id, "a palette, or 255"),
             sign("distinct ids", answers.distinct_ids, "> 1"),

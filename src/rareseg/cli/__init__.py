@@ -19,6 +19,7 @@ from rareseg.cli.evaluate import evaluate
 from rareseg.cli.plan import plan
 from rareseg.cli.predict import predict
 from rareseg.cli.remedies import remedies
+from rareseg.cli.report import report
 from rareseg.cli.train import train
 from rareseg.errors import RaresegError
 
@@ -59,6 +60,7 @@ def main() -> None:
     rareseg demo                           see it all at work on generated scenes
     rareseg train DATA -o RUN --minutes 5  audit, plan and train
     rareseg evaluate RUN DATA              scores on held-out images
+    rareseg report RUN                     a page with photos, curves and a threshold to move
     rareseg predict RUN scene.tif -o MAPS  map whole scenes
     rareseg compare DATA -o OUT            find out which remedy helps on this data
     rareseg diagnose DATA --model FILE     say why somebody's network fails
@@ -67,5 +69,5 @@ def main() -> None:
     """
 
 
-for _command in (audit, plan, train, evaluate, predict, compare, diagnose, remedies, demo):
+for _command in (audit, plan, train, evaluate, report, predict, compare, diagnose, remedies, demo):
     main.add_command(_command)

@@ -25,7 +25,7 @@ def audit(*, data: Path, output: Path | None, overwrite: bool, as_json: bool) ->
     from rareseg import verbs
     from rareseg.cli import output as out
     from rareseg.cli import progress
-    from rareseg.report import audit_tables
+    from rareseg.showing import audit_tables
 
     facts = verbs.audit(data, output=output, overwrite=overwrite, progress=progress.on_stderr())
     if as_json:

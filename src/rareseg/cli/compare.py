@@ -81,7 +81,7 @@ def compare(
     from rareseg import verbs
     from rareseg.cli import output as out
     from rareseg.cli import progress
-    from rareseg.report import comparison_tables
+    from rareseg.showing import comparison_tables
 
     if minutes is not None and steps is not None:
         message = "--minutes and --steps are two budgets: give one of them."

@@ -7,7 +7,7 @@ import click
 
 from rareseg.cli.options import output_option, overwrite_option
 
-_ROLES = ("report", "road map", "probability", "preview")
+_ROLES = ("page", "report", "road map", "probability", "preview")
 
 
 @click.command(short_help="See it all at work on generated scenes.")

@@ -33,7 +33,7 @@ def plan(
     from rareseg import verbs
     from rareseg.cli import output as out
     from rareseg.cli import progress
-    from rareseg.report import plan_tables
+    from rareseg.showing import plan_tables
 
     facts = source if source.suffix == ".json" else verbs.audit(source, progress=progress.on_stderr())
     decided = verbs.plan(

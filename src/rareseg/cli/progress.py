@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.text import Text
 
 from rareseg import progress
-from rareseg.report.layout import spell_time
+from rareseg.showing.layout import spell_time
 
 SECONDS_BETWEEN_LINES = 30.0
 

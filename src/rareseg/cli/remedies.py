@@ -36,7 +36,7 @@ def remedies(*, name: str | None, audit: Path | None, as_json: bool) -> None:
 
     from rareseg.cli import output as out
     from rareseg.remedies import catalogue
-    from rareseg.report import remedy_tables
+    from rareseg.showing import remedy_tables
 
     data = _audited(audit) if audit else None
     names = catalogue.names() if name is None else (name,)

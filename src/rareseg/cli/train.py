@@ -39,7 +39,7 @@ def train(*, data: Path, output: Path, resume: bool, overwrite: bool, as_json: b
     from rareseg.cli import output as out
     from rareseg.cli import progress
     from rareseg.records import codec
-    from rareseg.report import run_tables
+    from rareseg.showing import run_tables
 
     shown = progress.on_stderr()
     if not resume:
@@ -75,7 +75,7 @@ def _decide(
     from rareseg.records import codec
     from rareseg.records.audit import Audit
     from rareseg.records.plan import Plan
-    from rareseg.report import audit_tables, plan_tables
+    from rareseg.showing import audit_tables, plan_tables
 
     if plan and (minutes or steps or settings):
         message = "--plan holds the budget and every setting already: edit that file, or leave --plan out."
@@ -92,8 +92,9 @@ def _decide(
 
 def _name_next(run: "Run", data: Path, output: Path) -> None:
     here, there = shlex.quote(str(output)), shlex.quote(str(data))
+    page = shlex.quote(str(output / "report.json"))
     lines = {
-        f"rareseg evaluate {here} {there}": "scores on the held-out part",
+        f"rareseg evaluate {here} {there} -o {page}": "scores on the held-out part, and a page",
         f"rareseg predict {here} IMAGE_OR_FOLDER -o MAPS": "map whole scenes",
     }
     if run.outcome == "interrupted":

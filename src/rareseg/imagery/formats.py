@@ -56,6 +56,18 @@ def format_of(path: Path) -> str:
     return name
 
 
+def tiled(bands: int, dtype: str, *, palette: bool) -> dict[str, Any]:
+    """Return GDAL's settings for a TIFF that is tiled and compressed without loss."""
+    colours = "RGB" if bands == 3 and dtype in ("uint8", "uint16") else "MINISBLACK"
+    return {
+        "driver": "GTiff", "count": bands, "dtype": dtype,
+        "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate",
+        "predictor": 3 if dtype.startswith("float") else 2, "bigtiff": "IF_SAFER", "sparse_ok": True,
+        # Without photometric, GDAL marks the fourth of four bands as alpha.
+        "photometric": "PALETTE" if palette else colours,
+    }  # fmt: skip
+
+
 def check_writable(path: Path, bands: int, dtype: str) -> None:
     """Check that a raster of `bands` bands of `dtype` can be written to `path`.
 

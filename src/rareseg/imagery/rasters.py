@@ -25,7 +25,7 @@ from rasterio.transform import Affine
 from rasterio.windows import Window as RasterioWindow
 
 from rareseg.errors import SettingError
-from rareseg.imagery import formats
+from rareseg.imagery import formats, ground
 from rareseg.imagery.tiles import Window, check_inside
 from rareseg.records.codec import refuse_existing
 
@@ -46,6 +46,14 @@ class Georeference:
 
     crs: str | None
     transform: tuple[float, float, float, float, float, float]
+
+    def metres_per_pixel(self, height: int) -> float | None:
+        """Return `ground.metres_per_pixel` of an image of so many rows; None without a CRS on Earth."""
+        crs = CRS.from_wkt(self.crs) if self.crs else None
+        if crs is None or not (crs.is_projected or crs.is_geographic):
+            return None
+        unit = float(crs.linear_units_factor[1]) if crs.is_projected else None
+        return ground.metres_per_pixel(self.transform, height, unit=unit)
 
     def disagreement(self, other: "Georeference", height: int, width: int) -> str | None:
         """Say how `other` differs, or None if no corner is further off than a tenth of a pixel."""
@@ -181,17 +189,11 @@ class RasterWriter:
         self._dtype = dtype
         self._palette = palette
         self._scratch = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.tif")
-        # Without photometric, GDAL marks the fourth of four bands as alpha.
-        self._profile = {
-            "driver": "GTiff", "height": height, "width": width, "count": bands, "dtype": dtype,
-            "nodata": nodata, "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate",
-            "predictor": 3 if dtype.startswith("float") else 2, "bigtiff": "IF_SAFER", "sparse_ok": True,
-            "photometric": "RGB" if bands == 3 and dtype in ("uint8", "uint16") else "MINISBLACK",
+        self._profile = formats.tiled(bands, dtype, palette=palette is not None) | {
+            "height": height, "width": width, "nodata": nodata,
             "crs": CRS.from_wkt(georeference.crs) if georeference and georeference.crs else None,
             "transform": Affine(*georeference.transform) if georeference else None,
         }  # fmt: skip
-        if palette is not None:
-            self._profile["photometric"] = "PALETTE"
 
     def __enter__(self) -> Self:
         """Create the temporary file."""

@@ -59,6 +59,18 @@ def blocks(height: int, width: int, size: int) -> Iterator[Window]:
             yield Window(row, col, min(size, height - row), min(size, width - col))
 
 
+def haloed(core: Window, height: int, width: int, halo: int) -> tuple[Window, Window]:
+    """Widen a window by `halo` px on every side that is not the image's edge.
+
+    Returns:
+        The wider window within the image of `height` x `width` px, and where `core` lies inside it.
+    """
+    top, left = max(0, core.row - halo), max(0, core.col - halo)
+    bottom, right = min(height, core.row + core.height + halo), min(width, core.col + core.width + halo)
+    inside = Window(core.row - top, core.col - left, core.height, core.width)
+    return Window(top, left, bottom - top, right - left), inside
+
+
 def blend_weights(height: int, width: int) -> NDArray[np.float32]:
     """Return weights (height, width) float32 in (0, 1] that fall to the borders as a Hann window does.
 

@@ -7,13 +7,14 @@ come average precision, the best threshold, the mean probability and the deviati
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self, final
+from typing import Self, final
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from rareseg.errors import DataError, SettingError
-from rareseg.measures.baseline import constant_predictor
+from rareseg.measures.answer_scores import Source, beside_constant, class_answers
 from rareseg.measures.calibration import expected_share
 from rareseg.measures.confusion import Confusion, mean_of_present
 from rareseg.measures.curves import BINS, REACH, ScoreHistogram
@@ -23,7 +24,6 @@ from rareseg.measures.seams import Seams
 from rareseg.records.dataset import VOID
 from rareseg.records.evidence import AnswersEvidence, ClassAnswers
 
-Source = Literal["model", "probabilities", "classes"]
 Labels = NDArray[np.uint8]
 
 _STRIP_PIXELS = 1 << 21
@@ -152,19 +152,19 @@ class AnswerCounts:
             )
             raise DataError(message)
         overlapping = self.confusion.overlapping
-        constant = constant_predictor(
-            self.confusion.pixels, self.confusion.counted, names, overlapping=overlapping
-        )
         used = np.flatnonzero(self.stored)
-        return AnswersEvidence(
+        beside = beside_constant(
+            self._classes(names),
+            self.confusion.pixels,
+            self.confusion.counted,
             source=source,
             images=self.images,
-            pixels=self.confusion.counted,
-            classes=self._classes(names),
             accuracy=self.confusion.accuracy or 0.0,
             macro_iou=mean_of_present(self.confusion.iou()) or 0.0,
-            constant_accuracy=constant.accuracy,
-            constant_macro_iou=constant.macro_iou,
+            overlapping=overlapping,
+        )
+        return replace(
+            beside,
             seam_ratio=None if seams is None else seams.ratio,
             tile=None if seams is None else seams.tile,
             distinct_ids=len(used) or None,
@@ -180,17 +180,14 @@ class AnswerCounts:
         rows = []
         for index, name in enumerate(names):
             prevalence = self.confusion.pixels[index] / self.confusion.counted
-            precision, score = ranking[index], best[index]
             rows.append(
-                ClassAnswers(
-                    name=name,
-                    prevalence=prevalence,
-                    average_precision=precision,
-                    lift=precision / prevalence if precision is not None and prevalence else None,
+                class_answers(
+                    name,
+                    prevalence,
+                    precision=ranking[index],
+                    best=best[index],
                     predicted_share=given[index],
                     iou=self.confusion.iou()[index],
-                    best_iou=None if score is None else score.iou,
-                    best_threshold=None if score is None else score.threshold,
                     mean_probability=means[index],
                     deviation=None if self.curve is None else deviation(self.curve, index),
                 )

@@ -18,8 +18,11 @@ NEAR = 8
 _STEP = 3
 _FAINT = np.float32(0.02)
 """Nats per px that a segment's jumps are raised by: below, a map is flat."""
-_MARGIN = 64
-"""px from the ends of a window within which nothing is compared: padding there shows in any map."""
+_APART, _APART_SMALL = 64, 32
+"""px between a border and its controls, and the same of tiles below 128 px. Networks leave artefacts with the period
+of their stride: 32 px at most is usual, and both must carry them. Also how far from the ends of a window nothing is
+compared: padding there shows in any map."""
+_SMALL = 128
 _LEAST_PIECE = 2 * SEGMENT
 _LEAST_ERRORS = 8
 
@@ -121,11 +124,10 @@ def _pieces(seen: Profile, tile: int) -> NDArray[np.intp]:
 
 def _lines(tile: int, start: int, rows: int) -> Iterator[tuple[int, list[int]]]:
     """Yield each border inside a window (the row after it) and its controls, all away from the window's ends."""
-    # Networks leave artefacts with the period of their stride: 32 px at most is usual, and both must carry them.
-    apart = 64 if tile >= 128 else 32
+    apart = _APART if tile >= _SMALL else _APART_SMALL
     for line in range(-start % tile, rows, tile):
-        controls = [row for row in (line - apart, line + apart) if _MARGIN <= row <= rows - _MARGIN]
-        if controls and _MARGIN <= line <= rows - _MARGIN:
+        controls = [row for row in (line - apart, line + apart) if apart <= row <= rows - apart]
+        if controls and apart <= line <= rows - apart:
             yield line, controls
 
 

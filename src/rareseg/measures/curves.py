@@ -1,8 +1,10 @@
 """Precision-recall curves from histograms of log-odds: one pass, mergeable, no sorting.
 
 A class's log-odds fall into 65,536 even bins over [-20, 20], 0.0006 wide; pixels of one bin count as
-equally scored. Average precision then lies between the values that the best and the worst order inside
-each bin would give, which on real maps is a difference of less than 1e-4.
+equally scored. Everything else is exact. What that leaves open is known for each histogram: exact average
+precision lies between the values that the worst and the best order inside each bin would give
+(`average_precision_bounds`). Where some thousand pixels hold the class and scores are spread, average precision
+is within 1e-4 of the exact one; where all scores fall into few bins, the bounds say how little is known.
 """
 
 from dataclasses import dataclass
@@ -11,18 +13,25 @@ from typing import NamedTuple, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from rareseg.errors import DataError, SettingError
-from rareseg.measures.histogram import histogram
+from rareseg.errors import SettingError
+from rareseg.measures.score_bins import (
+    BINS,
+    REACH,
+    count_bins,
+    first_bin,
+    from_top,
+    middle_threshold,
+    score_bins,
+)
 from rareseg.measures.tally import members
 from rareseg.records.dataset import VOID
 
-BINS = 1 << 16
-REACH = 20.0
-"""Log-odds are clamped to [-REACH, REACH]: probabilities within 2e-9 of 0 and 1."""
+__all__ = ["BINS", "REACH", "Score", "ScoreHistogram"]
 
-_PER_UNIT = BINS / (2 * REACH)
-# Pieces that stay in the processor's cache are several times faster than whole images.
-_PIECE = 1 << 17
+# A call of the histogram costs 0.1 ms, so windows are counted in strips of 4 megapixels (8 MB of bins).
+_STRIP = 1 << 22
+# Harmonic numbers H_0 to H_1023.
+_HARMONIC = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, 1024))])
 
 
 class Score(NamedTuple):
@@ -97,10 +106,31 @@ class ScoreHistogram:
         """Return the area under each class's precision-recall steps, sum of (R_n - R_(n-1)) P_n, 0..1."""
         return tuple(self._average_precision(index) for index in range(len(self.positives)))
 
+    def average_precision_bounds(self) -> tuple[tuple[float, float] | None, ...]:
+        r"""Return, per class, the least and the greatest average precision that the counted pixels may have, 0..1.
+
+        The exact value (by sorting, whatever its ties) lies between both, and so does `average_precision`: its error
+        is at most the larger distance to them. In a bin with p positives and n negatives, below H hits and F false:
+        least is every negative before the first positive, greatest is all positives at once before any negative.
+
+        .. math:: \frac{1}{T} \sum_b \sum_{i=1}^{p} \frac{H + i}{H + i + F + n} \le AP \le
+            \frac{1}{T} \sum_b p \frac{H + p}{H + p + F}
+        """
+        return tuple(self._bounds(index) for index in range(len(self.positives)))
+
+    def roc_area(self) -> tuple[float | None, ...]:
+        """Return the area under each class's ROC curve, 0..1; None where no pixel holds the class, or every one does.
+
+        It is the chance that a pixel of the class scores higher than another pixel; ties count half (Mann & Whitney
+        1947). Of a rare class it is near 1 however many false ones there are to each hit: read AP first.
+        """
+        return tuple(self._roc_area(index) for index in range(len(self.positives)))
+
     def best(self) -> tuple[Score | None, ...]:
         """Return, per class, the scores at the threshold where F1, and with it IoU, is greatest.
 
-        Where neighbouring thresholds score the same because no pixel lies between them, the middle one.
+        It is one threshold for both, as IoU = F1 / (2 - F1) rises with F1. Where neighbouring thresholds score the
+        same because no pixel lies between them, the middle one.
         """
         return tuple(self._best(index) for index in range(len(self.positives)))
 
@@ -110,39 +140,57 @@ class ScoreHistogram:
         Raises:
             SettingError: if the threshold is not a probability.
         """
-        if not 0 <= threshold <= 1:
-            message = f"Expected a threshold between 0 and 1 (a probability), got {threshold}."
-            raise SettingError(message)
-        hits, given = self._from_top(index)
+        first = first_bin(threshold)
+        hits, given = self.from_top(index)
         if not hits[0]:
             return None
-        first = _first_bin(threshold)
         return _score(threshold, int(hits[first]), int(given[first]), int(hits[0]))
 
-    def _from_top(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return, for each bin, hits and given pixels if the class is given from that bin on."""
-        hits = np.cumsum(self.positives[index][::-1])[::-1]
-        return hits, hits + np.cumsum(self.negatives[index][::-1])[::-1]
+    def from_top(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return hits and given pixels, (65536,) each, if class `index` is given from each bin on."""
+        hits = from_top(self.positives[index])
+        return hits, hits + from_top(self.negatives[index])
+
+    def score_from(self, index: int, first: int) -> Score | None:
+        """Return what class `index` scores when given from bin `first` on, with the middle of equal thresholds."""
+        hits, given = self.from_top(index)
+        if not hits[0]:
+            return None
+        threshold = middle_threshold(given, first)
+        return _score(threshold, int(hits[first]), int(given[first]), int(hits[0]))
 
     def _average_precision(self, index: int) -> float | None:
-        hits, given = self._from_top(index)
+        hits, given = self.from_top(index)
         if not hits[0]:
             return None
         used = np.flatnonzero(self.positives[index])
-        gains = self.positives[index][used] / hits[0]
-        return float(np.sum(gains * (hits[used] / given[used])))
+        return float(np.sum(self.positives[index][used] * (hits[used] / given[used])) / hits[0])
+
+    def _bounds(self, index: int) -> tuple[float, float] | None:
+        between = self._average_precision(index)
+        if between is None:
+            return None
+        hits, given = self.from_top(index)
+        used = np.flatnonzero(self.positives[index])
+        here, false = self.positives[index][used], (given - hits)[used]
+        above, false_above = hits[used] - here, false - self.negatives[index][used]
+        least = here - false * _harmonic_rise(above + false, here)
+        greatest = here * (hits[used] / (hits[used] + false_above))
+        # Where bins leave nothing open, rounding must not put the value itself outside.
+        return min(float(least.sum() / hits[0]), between), max(float(greatest.sum() / hits[0]), between)
+
+    def _roc_area(self, index: int) -> float | None:
+        holds, lacks = self.positives[index].astype(np.float64), self.negatives[index]
+        pairs = float(holds.sum()) * float(lacks.sum())
+        if not pairs:
+            return None
+        return float(holds @ (np.cumsum(lacks) - lacks / 2)) / pairs
 
     def _best(self, index: int) -> Score | None:
-        hits, given = self._from_top(index)
+        hits, given = self.from_top(index)
         if not hits[0]:
             return None
-        f1 = 2 * hits / (given + hits[0])
-        first = int(f1.argmax())
-        fewer = np.flatnonzero(given[first:] < given[first])
-        last = first + int(fewer[0]) - 1 if fewer.size else BINS - 1
-        # The lowest bin is open downwards: from there on everything is given, whatever its score.
-        middle = (first + last + 1) // 2 if first else 0
-        return _score(_probability(middle), int(hits[first]), int(given[first]), int(hits[0]))
+        return self.score_from(index, int((2 * hits / (given + hits[0])).argmax()))
 
 
 def _count_class(
@@ -151,43 +199,26 @@ def _count_class(
     """Return the histograms of one class's log-odds (height, width): pixels that hold it, and others."""
     positives, every = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
     flat, flat_holds, flat_counted = plane.reshape(-1), holds.reshape(-1), counted.reshape(-1)
-    for start in range(0, flat.size, _PIECE):
-        part = slice(start, start + _PIECE)
-        bins = _bins(flat[part], f"class {index}")
-        positives += histogram(bins[flat_holds[part]], BINS)
-        every += histogram(bins, BINS, flat_counted[part])
+    for start in range(0, flat.size, _STRIP):
+        part = slice(start, start + _STRIP)
+        bins, here = score_bins(flat[part], f"class {index}"), flat_counted[part]
+        some, whole = count_bins(bins, flat_holds[part], None if here.all() else here)
+        positives += some
+        every += whole
     return positives, every - positives
 
 
-def _bins(log_odds: NDArray[np.float32], where: str) -> NDArray[np.uint16]:
-    scaled = np.clip(log_odds, -REACH, REACH)
-    # One sum is not a number if any term is, at a fraction of the price of looking at each.
-    if np.isnan(scaled.sum()):
-        message = (
-            f"Expected log-odds, but {int(np.isnan(log_odds).sum())} values of {where} are not numbers "
-            "(NaN). The network's weights may have diverged; train again at a lower learning rate."
-        )
-        raise DataError(message)
-    scaled += np.float32(REACH)
-    scaled *= np.float32(_PER_UNIT)
-    return np.minimum(scaled, np.float32(BINS - 1), out=scaled).astype(np.uint16)
-
-
-def _first_bin(threshold: float) -> int:
-    """Return the first bin whose pixels reach the threshold; the highest bin is open upwards."""
-    if threshold in (0, 1):
-        return 0 if threshold == 0 else BINS - 1
-    log_odds = float(np.log(threshold) - np.log1p(-threshold))
-    # The rounding keeps the threshold of a bin's own edge in that bin.
-    edge = np.ceil(np.round((log_odds + REACH) * _PER_UNIT, 3))
-    return int(np.clip(edge, 0, BINS - 1))
-
-
-def _probability(edge: int) -> float:
-    """Return the probability at the lower edge of a bin; 0 for the lowest, which is open downwards."""
-    if edge == 0:
-        return 0.0
-    return float(1 / (1 + np.exp(REACH - edge / _PER_UNIT)))
+def _harmonic_rise(start: NDArray[np.int64], steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the sums 1/(start + 1) + ... + 1/(start + steps), from a table to H_1023 and by Euler's series above."""
+    last = len(_HARMONIC) - 1
+    end = start + steps
+    rise: NDArray[np.float64] = _HARMONIC[np.minimum(end, last)] - _HARMONIC[np.minimum(start, last)]
+    low, high = (np.maximum(side, last).astype(np.float64) for side in (start, end))
+    # Differences are formed term by term, so that no digits cancel.
+    rise += np.log1p((high - low) / low)
+    for power, factor in ((1, 1 / 2), (2, -1 / 12)):
+        rise += factor * (high**-power - low**-power)
+    return rise
 
 
 def _score(threshold: float, hits: int, given: int, true: int) -> Score:

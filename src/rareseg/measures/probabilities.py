@@ -1,4 +1,6 @@
-"""From maps of probabilities to what is counted of them: class maps, log-odds, and which pixels have an answer."""
+"""Logits, probabilities and log-odds, one from the other; class maps; and which pixels have an answer."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +63,41 @@ def class_map(probabilities: Floats, *, overlapping: bool) -> Labels:
     return given
 
 
-def log_odds(probabilities: Floats, step: float = 0.0) -> Floats:
+def sigmoid(logits: Floats) -> Floats:
+    """Return 1 / (1 + e^-z), same shape; computed so that nothing overflows."""
+    found: Floats = (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+    return found
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return e^z_k over the sum of e^z, classes on axis 1."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: Floats = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+    return found
+
+
+def odds_against_rest(logits: Floats) -> Floats:
+    """Return the log-odds of softmax of (images, classes, pixels), z_k - ln(sum of e^z of the others).
+
+    Exact where probabilities would round to 1; at most 60 beyond the largest logit.
+    """
+    top = logits.max(axis=1, keepdims=True)
+    raised = np.exp((logits - top).astype(np.float64))
+    # Of the largest, the difference of sums would cancel from logits 30 apart on.
+    largest = np.arange(logits.shape[1])[:, None] == logits.argmax(axis=1)[:, None]
+    beside = np.where(largest, 0.0, raised).sum(axis=1, keepdims=True)
+    rest = np.maximum(np.where(largest, beside, raised.sum(axis=1, keepdims=True) - raised), np.exp(-60.0))
+    found: Floats = (logits - top - np.log(rest)).astype(np.float32)
+    return found
+
+
+def log_odds(probabilities: Floats | NDArray[np.float64], step: float = 0.0) -> Floats:
     """Return ln(p / (1 - p)), same shape, and 0 where p is not a number.
 
     `step` is the distance of the values that a file can store, 1/255 for 8 bits: 0 and 1 then lie half a step
     inside, so that a stored 0 is not taken for an impossibility.
     """
-    inside = np.clip(probabilities, np.float32(step / 2), np.float32(1 - step / 2))
+    inside: NDArray[np.floating[Any]] = np.clip(probabilities, np.float32(step / 2), np.float32(1 - step / 2))
     # One sum is not a number if any term is, or if infinities of both signs meet: then, look at each.
     with np.errstate(divide="ignore", invalid="ignore"):
         odds: Floats = np.log(inside / (1 - inside))

@@ -53,23 +53,28 @@ def ridge_widths(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     if mask.all():
         short, long = sorted(mask.shape)
         return np.full(long - short + 1 if short else 0, short, np.float64)
+    return ridge(mask)[1]
+
+
+def ridge(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the places of the ridge in the flattened `mask`, and the widths there (see `ridge_widths`)."""
     distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     peak = cv2.dilate(distance, np.ones((3, 3), np.uint8))
-    ridge = np.flatnonzero(mask & (distance >= peak - _RIDGE_SLACK))
-    height = distance.ravel()[ridge]
-    ridge = ridge[height + _RIDGE_SHARE * height >= peak.ravel()[ridge]]
-    rows, columns = np.divmod(ridge, mask.shape[1])
+    places = np.flatnonzero(mask & (distance >= peak - _RIDGE_SLACK))
+    height = distance.ravel()[places]
+    places = places[height + _RIDGE_SHARE * height >= peak.ravel()[places]]
+    rows, columns = np.divmod(places, mask.shape[1])
     padded = cv2.copyMakeBorder(distance, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     stride = padded.shape[1]
     centre = (rows + 1) * stride + columns + 1
     flat = padded.ravel()
-    widths = np.full(ridge.size, np.inf)
+    widths = np.full(places.size, np.inf)
     for down, right in _AXES:
         step = down * stride + right
         across = flat[centre - step].astype(np.float64) + flat[centre + step] + 2 * np.hypot(down, right)
         np.minimum(widths, across - 1, out=widths)
     floored: NDArray[np.float64] = np.maximum(widths, 1)
-    return floored
+    return places, floored
 
 
 def width_histogram(widths: NDArray[np.float64]) -> NDArray[np.int64]:

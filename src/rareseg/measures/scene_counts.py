@@ -34,6 +34,10 @@ class Pooled(NamedTuple):
     iou: NDArray[np.float64]
     calibration_error: NDArray[np.float64]
     """Expected calibration error of "is it this class", 0..1."""
+    f1: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    """0 where the class is there and never given."""
+    recall: NDArray[np.float64]
 
 
 @final
@@ -64,7 +68,8 @@ class SceneCounts:
 
     def counted(self) -> Self:
         """Return the scenes with counted pixels: one that is all void is no witness."""
-        held = (self.positives.sum(axis=(1, 2)) + self.negatives.sum(axis=(1, 2))) > 0
+        # By the class maps, as maps of classes have no scores.
+        held = self.confusion.reshape(len(self), -1).any(axis=1)
         return type(self)(self.positives[held], self.negatives[held], self.confusion[held])
 
     def __len__(self) -> int:
@@ -83,17 +88,25 @@ class SceneCounts:
                 drawn = draws[part] @ holds, draws[part] @ lacks
                 precision[part, label] = average_precision(*drawn)
                 error[part, label] = calibration_error(*drawn)
-        return Pooled(precision, self._iou(draws), error)
+        hits, there, given = self._given(draws)
+        absent = np.where(there > 0, 0.0, np.nan)
+        return Pooled(
+            average_precision=precision,
+            iou=_ratio(hits, there + given - hits) + absent,
+            calibration_error=error,
+            f1=_ratio(2 * hits, there + given) + absent,
+            precision=_ratio(hits, given, empty=0.0) + absent,
+            recall=_ratio(hits, there),
+        )
 
-    def _iou(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _given(
+        self, draws: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return pixels that are right, labelled and given, (draws, classes) each."""
         counts = np.tensordot(draws, self.confusion.astype(np.float64), axes=1)
         if counts.ndim == 4:
-            hits, union = counts[:, :, 1, 1], counts.sum(axis=(2, 3)) - counts[:, :, 0, 0]
-            there = counts[:, :, 1].sum(axis=2)
-        else:
-            hits, there = counts.diagonal(axis1=1, axis2=2), counts.sum(axis=2)
-            union = there + counts.sum(axis=1) - hits
-        return _ratio(hits, np.where(there > 0, union, 0.0))
+            return counts[:, :, 1, 1], counts[:, :, 1].sum(axis=2), counts[:, :, :, 1].sum(axis=2)
+        return counts.diagonal(axis1=1, axis2=2), counts.sum(axis=2), counts.sum(axis=1)
 
     def to_bytes(self) -> bytes:
         """Return the counts as a compressed NPZ, which holds numbers only."""

@@ -26,10 +26,13 @@ from rareseg.measures.borders import borders, profile
 from rareseg.measures.probabilities import class_map, log_odds
 from rareseg.records.dataset import VOID
 
-TILES = (64, 128, 224, 256, 320, 384, 512, 640, 768, 1024)
-"""px: usual sides of tiles."""
-SURE = 3.7
-"""Normal score from which on a grid counts: p = 1e-4 for each of the tile sizes."""
+TILES = (
+    *(48, 64, 80, 96, 100, 112, 128, 144, 150, 160, 192, 200, 224, 240, 250, 256, 288, 300, 320, 384, 400, 448, 480),
+    *(500, 512, 576, 600, 640, 768, 800, 1000, 1024),
+)  # fmt: skip
+"""px: usual sides of tiles, in powers of two, their halves and thirds, and round numbers."""
+SURE = 4.0
+"""Normal score from which on a grid counts: p = 3e-5 for each of the tile sizes, 1 in 500 maps for all of them."""
 MATTERS = 1.2
 """Least factor of jumps or errors at borders over those elsewhere."""
 LEAST_TILE = 48

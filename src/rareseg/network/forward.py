@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rareseg.imagery.tiles import Window, blend_weights, blocks, grid
+from rareseg.imagery.tiles import Window, blend_weights, blocks, grid, haloed
 from rareseg.measures.scaling import Scaling, scaled
 from rareseg.network.batches import standardise
 from rareseg.network.crops import fill_missing
@@ -33,6 +33,8 @@ class MappedBlock(NamedTuple):
     window: Window
     probabilities: NDArray[np.float32]
     has_photo: NDArray[np.bool_]
+    core: Window
+    """What of the block no other block holds: all of it, unless blocks have a halo."""
 
 
 def autocast(precision: PrecisionChoice, device: torch.device) -> AbstractContextManager[None]:
@@ -77,11 +79,21 @@ class Mapper:
         self._scaling = scaling
         self._device = next(model.parameters()).device
 
-    def map_blocks(self, read: Reader, height: int, width: int) -> Iterator[MappedBlock]:
-        """Yield the image block by block, each finished; windows lie at the same places whatever the blocks."""
+    def map_blocks(self, read: Reader, height: int, width: int, *, halo: int = 0) -> Iterator[MappedBlock]:
+        """Yield the image block by block, each finished; windows lie at the same places whatever the blocks.
+
+        With a `halo`, px, each block is widened by what lies around it: the same pixels as in its neighbours.
+        """
         windows = grid(height, width, window=self._inference.window, overlap=self._inference.overlap)
-        for block in blocks(height, width, block_side(self._classes)):
-            yield self._map_block(read, block, [window for window in windows if _meet(window, block)])
+        for place in blocks(height, width, block_side(self._classes)):
+            block, core = haloed(place, height, width, halo)
+            yield self._map_block(read, block, core, [window for window in windows if _meet(window, block)])
+
+    def map_window(self, read: Reader, height: int, width: int, window: Window) -> MappedBlock:
+        """Return a window of the image as `map_blocks` gives it."""
+        windows = grid(height, width, window=self._inference.window, overlap=self._inference.overlap)
+        whole = Window(0, 0, window.height, window.width)
+        return self._map_block(read, window, whole, [one for one in windows if _meet(one, window)])
 
     def map_image(self, photo: NDArray[np.generic], has_photo: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return probabilities (classes, rows, cols) of a photo (bands, rows, cols) held in memory."""
@@ -97,7 +109,7 @@ class Mapper:
             whole[:, rows, cols] = block.probabilities
         return whole
 
-    def _map_block(self, read: Reader, block: Window, windows: list[Window]) -> MappedBlock:
+    def _map_block(self, read: Reader, block: Window, core: Window, windows: list[Window]) -> MappedBlock:
         total = np.zeros((self._classes, block.height, block.width), np.float32)
         weight = np.zeros((block.height, block.width), np.float32)
         # One read for all windows of the block: PNG and JPEG have no random access.
@@ -114,7 +126,7 @@ class Mapper:
         if self._scaling is not None:
             scaled(total, self._scaling, overlapping=self._overlapping)
         rows, cols = _slices(_relative(block, extent))
-        return MappedBlock(block, total, valid[rows, cols])
+        return MappedBlock(block, total, valid[rows, cols], core)
 
     def _window(self, photo: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         if not valid.any():

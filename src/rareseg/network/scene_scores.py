@@ -14,11 +14,11 @@ from rareseg.imagery.tiles import Window
 from rareseg.measures.calibration import calibration_error
 from rareseg.measures.confusion import Confusion
 from rareseg.measures.curves import ScoreHistogram
+from rareseg.measures.decisions import decide
 from rareseg.measures.scene_counts import SceneCounts, blocks
 from rareseg.network.forward import Mapper
 from rareseg.network.probes import to_log_odds
 from rareseg.network.trained import TrainedRun
-from rareseg.network.validation import decide
 from rareseg.records.comparison import Scored
 from rareseg.records.dataset import Pair, PartName
 

@@ -11,69 +11,13 @@ from rareseg.errors import SettingError
 from rareseg.imagery.tiles import Window, blocks
 from rareseg.measures.confusion import Confusion, mean_of_present
 from rareseg.measures.curves import ScoreHistogram
-from rareseg.measures.relaxed import RelaxedCounts, relaxed_counts
+from rareseg.measures.decisions import decide
 from rareseg.measures.samples import PixelSample
 from rareseg.measures.tally import members
 from rareseg.network.crops import CropStore
 from rareseg.network.forward import Mapper
 from rareseg.network.probes import to_log_odds
 from rareseg.records.dataset import VOID
-
-RELAXED_PX = 3
-"""Slack of the relaxed scores, px (Mnih 2013)."""
-
-
-def decide(
-    probabilities: NDArray[np.float32],
-    thresholds: tuple[float | None, ...],
-    *,
-    decision: str,
-    overlapping: bool,
-    weights: tuple[float, ...] | None = None,
-) -> NDArray[np.uint8]:
-    """Turn probabilities (classes, rows, cols) into a class map (rows, cols) uint8.
-
-    "argmax": the likeliest class, after multiplying by `weights` (one per class, above 0; only for argmax). Honest
-    probabilities hardly ever make a rare class the likeliest; the weights that training undid do.
-    "threshold": of two exclusive classes, the second from its threshold on;
-    of overlapping ones, every class from its own threshold on (bit sets). A class whose threshold could not
-    be chosen (None) is given from 0.5 on.
-
-    Raises:
-        SettingError: if there are weights for a decision by thresholds, or not one per class.
-    """
-    if weights is not None and (decision != "argmax" or len(weights) != len(probabilities)):
-        message = (
-            f"Expected decision weights for argmax only, one for each of {len(probabilities)} classes; got "
-            f"{len(weights)} for {decision}. Use those of the same run."
-        )
-        raise SettingError(message)
-    if weights is not None and len(set(weights)) > 1:
-        return _heaviest(probabilities, weights)
-    if decision == "argmax":
-        likeliest: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
-        return likeliest
-    cuts = [0.5 if threshold is None else threshold for threshold in thresholds]
-    if not overlapping:
-        second: NDArray[np.uint8] = (probabilities[1] >= cuts[1]).astype(np.uint8)
-        return second
-    bits = np.zeros(probabilities.shape[1:], np.uint8)
-    for label, cut in enumerate(cuts):
-        bits |= (probabilities[label] >= cut).astype(np.uint8) << np.uint8(label)
-    return bits
-
-
-def _heaviest(probabilities: NDArray[np.float32], weights: tuple[float, ...]) -> NDArray[np.uint8]:
-    """Return the class whose probability times weight is largest, the first of equal ones."""
-    factors = (np.asarray(weights) / max(weights)).astype(np.float32)
-    best = probabilities[0] * factors[0]
-    found = np.zeros(best.shape, np.uint8)
-    # Class by class: a weighted copy of all of them would take the memory of the block once more.
-    for label in range(1, len(weights)):
-        score = probabilities[label] * factors[label]
-        found[score > best] = label
-        np.maximum(best, score, out=best)
-    return found
 
 
 @final
@@ -84,8 +28,6 @@ class Counted:
     curve: ScoreHistogram
     confusion: Confusion | None
     """None until thresholds are known."""
-    relaxed: tuple[RelaxedCounts, ...]
-    """Per class; empty until thresholds are known."""
     log_loss: float
     """Sum over counted pixels of -log p of their class, nats."""
     uncounted: int
@@ -111,11 +53,9 @@ class Counted:
             )
             raise SettingError(message)
         both = None if self.confusion is None or other.confusion is None else self.confusion + other.confusion
-        relaxed = tuple(a + b for a, b in zip(self.relaxed, other.relaxed, strict=True))
         return type(self)(
             self.curve + other.curve,
             both,
-            relaxed,
             self.log_loss + other.log_loss,
             self.uncounted + other.uncounted,
         )
@@ -137,11 +77,10 @@ class Scorer:
     def count(self, probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> Counted:
         """Count one block: probabilities (classes, rows, cols), labels (rows, cols) with 255 for not counted."""
         curve = ScoreHistogram.count(to_log_odds(probabilities), labels, overlapping=self.overlapping)
-        counted = labels != VOID
         loss = self._log_loss(probabilities, labels)
-        uncounted = int(labels.size - counted.sum())
+        uncounted = int(np.count_nonzero(labels == VOID))
         if self.thresholds is None and self.decision == "threshold":
-            return Counted(curve, None, (), loss, uncounted)
+            return Counted(curve, None, loss, uncounted)
         cuts = self.thresholds or (None,) * self.classes
         given = decide(
             probabilities,
@@ -151,18 +90,7 @@ class Scorer:
             weights=self.decision_weights,
         )
         confusion = Confusion.count(given, labels, classes=self.classes, overlapping=self.overlapping)
-        # Relaxed scores take as long as all others together, and choosing thresholds needs none.
-        scored = range(self.classes) if self.thresholds is not None else ()
-        relaxed = tuple(
-            relaxed_counts(
-                members(given, label, overlapping=self.overlapping),
-                members(labels, label, overlapping=self.overlapping),
-                counted,
-                RELAXED_PX,
-            )
-            for label in scored
-        )
-        return Counted(curve, confusion, relaxed, loss, uncounted)
+        return Counted(curve, confusion, loss, uncounted)
 
     def _log_loss(self, probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
         total = 0.0

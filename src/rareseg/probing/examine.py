@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from rareseg.probing.clock import Clock
 from rareseg.probing.learning import Trainer, learning_evidence, tried
 from rareseg.probing.reading import shown
-from rareseg.probing.scoring import Read, answered_by, answers_evidence, scored
+from rareseg.probing.scoring import Answered, Read, answered_by, answers_evidence, scored
 from rareseg.probing.subject import VOID_LABEL, Batch, Setup, Subject
 from rareseg.probing.wiring import per_class, wiring_evidence
 from rareseg.progress import Progress
@@ -159,15 +159,29 @@ def _answers(
         answered_by(subject, looked_at, read), subject.setup.classes, sum(batch.count for batch in looked_at)
     )
     few = _spread(training)
-    seen = scored(answered_by(subject, few, read), rare)
-    stirred = scored(answered_by(subject, few, read, training=True), rare)
+    still, stirred = answered_by(subject, few, read), answered_by(subject, few, read, training=True)
+    seen, seen_stirred = scored(still, rare), scored(stirred, rare)
     return replace(
         found,
         training_average_precision=seen.average_precision,
+        training_prevalence=seen.prevalence,
         eval_mode_share=seen.predicted_share,
-        train_mode_average_precision=stirred.average_precision,
-        train_mode_share=stirred.predicted_share,
+        train_mode_average_precision=seen_stirred.average_precision,
+        train_mode_share=seen_stirred.predicted_share,
+        mode_gap=_mode_gap(still, stirred, rare),
     )
+
+
+def _mode_gap(still: Answered, stirred: Answered, rare: int) -> float | None:
+    """Return how far answers move from training to evaluation mode, over how far they differ between pixels."""
+    if rare >= len(still.odds) or not still.labels.size:
+        return None
+    one, other = (
+        np.nan_to_num(found.odds[rare].astype(np.float64), nan=0.0, posinf=60.0, neginf=-60.0)
+        for found in (still, stirred)
+    )
+    spread = float(other.std())
+    return float(np.sqrt(np.square(one - other).mean())) / spread if spread > 0 else None
 
 
 def _spread(batches: list[Batch]) -> list[Batch]:

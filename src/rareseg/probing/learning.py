@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from rareseg.probing.clock import Clock
 from rareseg.probing.scoring import Read, Scored, gather, scored
-from rareseg.probing.subject import Batch, ProbeError, Step, Subject
+from rareseg.probing.silence import dead_share, saturated_share
+from rareseg.probing.subject import Batch, Floats, ProbeError, Step, Subject
 from rareseg.progress import Progress
-from rareseg.records.evidence import LayerUnits, LearningEvidence
+from rareseg.records.evidence import LearningEvidence
 
 STEPS = 30
 MOST_STEPS = 500
@@ -54,14 +55,16 @@ class Trainer:
         self._read, self._clock = read, clock
         self._seconds: float | None = None
         self._few = telling(batches, rare)
+        self.raised: str | None = None
+        """What the set-up raised on some batch first; such batches are left out."""
 
     def step_seconds(self) -> float:
         """Return how long a step takes, measured on the second one."""
         if self._seconds is None:
             with self._subject.kept():
-                self._subject.step(self._batches[0])
+                self._trained(self._batches, 1)
                 started = time.monotonic()
-                self._subject.step(self._batches[0])
+                self._trained(self._batches, 1)
                 self._seconds = time.monotonic() - started
         return self._seconds
 
@@ -83,19 +86,38 @@ class Trainer:
                 self._subject.scale_rate(rate)
             few = self._few if batches is None else batches
             before = self._seen(few)
-            done: list[Step] = []
-            for number in range(steps):
-                done.append(self._subject.step(given[number % len(given)]))
-                if not (done[-1].finite and math.isfinite(done[-1].loss)):
-                    break
-            return self._looked_at(done, few, before)
+            done = self._trained(given, steps)
+            return self._looked_at(done, few, before) if done else None
+
+    def _trained(self, given: list[Batch], steps: int) -> list[Step]:
+        """Take steps, until one is not finite; a batch that raises, as for a single label of no class, is left out."""
+        usable, done = list(given), list[Step]()
+        while usable and len(done) < steps:
+            place = len(done) % len(usable)
+            try:
+                done.append(self._subject.step(usable[place]))
+            except ProbeError as error:
+                self.raised = self.raised or str(error)
+                del usable[place]
+                continue
+            if not (done[-1].finite and math.isfinite(done[-1].loss)):
+                break
+        return done
 
     def _seen(self, few: list[Batch]) -> tuple[float, Scored]:
         """Return the loss on fixed batches, and how the rare class is ranked there."""
         answers = [self._subject.answers(batch) for batch in few]
         pairs = zip(few, answers, strict=True)
-        loss = sum(self._subject.loss(batch, found) for batch, found in pairs) / len(few)
+        losses = [loss for pair in pairs if (loss := self._loss(*pair)) is not None]
+        loss = sum(losses) / len(losses) if losses else math.nan
         return loss, scored(gather(few, answers, self._read), self.rare)
+
+    def _loss(self, batch: Batch, answers: Floats) -> float | None:
+        try:
+            return self._subject.loss(batch, answers)
+        except ProbeError as error:
+            self.raised = self.raised or str(error)
+            return None
 
     def _looked_at(self, done: list[Step], few: list[Batch], before: tuple[float, Scored]) -> Course:
         loss, found = self._seen(few)
@@ -146,7 +168,7 @@ def learning_evidence(
         **_of_fresh(fresh, _at_start(subject, few)),
         **_other_rates(trainer, now, fresh, dead_share(list(layers))),
     }
-    return LearningEvidence(**found)  # type: ignore[arg-type]
+    return LearningEvidence(**found, raised=trainer.raised)  # type: ignore[arg-type]
 
 
 def telling(batches: list[Batch], rare: int) -> list[Batch]:
@@ -154,18 +176,6 @@ def telling(batches: list[Batch], rare: int) -> list[Batch]:
     full = sorted(batches, key=lambda batch: -int((batch.labels == rare).sum()))
     each = max(1, full[0].labels.size)
     return full[: max(_FEW, min(-(-_PIXELS // each), _MANY))]
-
-
-def dead_share(layers: list[LayerUnits]) -> float | None:
-    """Return the share of units that are dead, over all layers; None without any."""
-    units = sum(layer.units for layer in layers)
-    return sum(layer.dead * layer.units for layer in layers) / units if units else None
-
-
-def saturated_share(layers: list[LayerUnits]) -> float | None:
-    """Return the share of units at an end of their range, over all layers; None without any."""
-    units = sum(layer.units for layer in layers)
-    return sum(layer.saturated * layer.units for layer in layers) / units if units else None
 
 
 def _relative(before: float, after: float) -> float:

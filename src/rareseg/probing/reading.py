@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rareseg.measures import probabilities as measured
 from rareseg.probing.subject import Floats
 from rareseg.records.evidence import Activation
 
@@ -68,7 +69,7 @@ def probabilities(answers: Floats, activation: Activation, *, per_class: bool) -
         per_class: Logits are of a sigmoid per class, not of a softmax.
     """
     if activation in ("none", "log-softmax"):
-        found = _sigmoid(answers) if per_class or answers.shape[1] == 1 else _softmax(answers)
+        found = measured.sigmoid(answers) if per_class or answers.shape[1] == 1 else measured.softmax(answers)
     else:
         found = answers
     return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
@@ -81,28 +82,7 @@ def log_odds(answers: Floats, activation: Activation, *, per_class: bool) -> Flo
     """
     if activation in ("none", "log-softmax"):
         single = answers.shape[1] == 1
-        found = answers if per_class or single else _against_rest(answers)
+        found = answers if per_class or single else measured.odds_against_rest(answers)
         return np.concatenate([-found, found], axis=1) if single else found
     chances = np.clip(probabilities(answers, activation, per_class=per_class).astype(np.float64), *_ENDS)
-    odds: Floats = (np.log(chances) - np.log1p(-chances)).astype(np.float32)
-    return odds
-
-
-def _against_rest(logits: Floats) -> Floats:
-    """Return z_k - ln(sum of e^z of the others)."""
-    top = logits.max(axis=1, keepdims=True)
-    raised = np.exp((logits - top).astype(np.float64))
-    rest = np.maximum(raised.sum(axis=1, keepdims=True) - raised, np.exp(-60.0))
-    found: Floats = (logits - top - np.log(rest)).astype(np.float32)
-    return found
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    found: Floats = (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
-    return found
-
-
-def _softmax(logits: Floats) -> Floats:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: Floats = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
-    return found
+    return measured.log_odds(chances).astype(np.float32)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rareseg.measures.baseline import constant_predictor
+from rareseg.measures.answer_scores import beside_constant, class_answers
 from rareseg.measures.curves import ScoreHistogram
+from rareseg.measures.probabilities import sigmoid
 from rareseg.probing.reading import log_odds
 from rareseg.probing.subject import VOID_LABEL, Batch, Floats, Subject
 from rareseg.records.evidence import Activation, AnswersEvidence, ClassAnswers
@@ -71,20 +72,14 @@ def answers_evidence(answered: Answered, classes: tuple[str, ...], images: int) 
     """Score every class, and the map as a whole beside the constant answer."""
     found = tuple(_of_class(answered, label, name) for label, name in enumerate(classes))
     pixels = [int(_holds(answered, label).sum()) for label in range(len(classes))]
-    constant = constant_predictor(pixels, answered.labels.size, classes, overlapping=answered.overlapping)
     ious = [one.iou for one in found if one.iou is not None]
     winners = _winners(answered)
     right = 0.0 if answered.overlapping else float((winners == answered.labels).mean())
-    return AnswersEvidence(
-        source="model",
-        images=images,
-        pixels=answered.labels.size,
-        classes=found,
-        accuracy=right,
-        macro_iou=float(np.mean(ious)) if ious else 0.0,
-        constant_accuracy=constant.accuracy,
-        constant_macro_iou=constant.macro_iou,
-    )
+    macro = float(np.mean(ious)) if ious else 0.0
+    return beside_constant(
+        found, pixels, answered.labels.size, source="model", images=images, accuracy=right, macro_iou=macro,
+        overlapping=answered.overlapping,
+    )  # fmt: skip
 
 
 def answered_by(subject: Subject, batches: list[Batch], read: Read, *, training: bool = False) -> Answered:
@@ -94,26 +89,23 @@ def answered_by(subject: Subject, batches: list[Batch], read: Read, *, training:
 
 def _of_class(answered: Answered, label: int, name: str) -> ClassAnswers:
     if label >= len(answered.odds):
-        return ClassAnswers(
-            name=name, prevalence=float(_holds(answered, label).mean()), average_precision=None, lift=None,
-            predicted_share=0.0, iou=None, best_iou=None, best_threshold=None, mean_probability=None, deviation=None,
+        return class_answers(
+            name, float(_holds(answered, label).mean()), precision=None, best=None, predicted_share=0.0, iou=None,
+            mean_probability=None, deviation=None,
         )  # fmt: skip
     one, holds = scored(answered, label), _holds(answered, label)
     plane = np.nan_to_num(answered.odds[label], nan=0.0, posinf=60.0, neginf=-60.0)
     given = plane > 0 if answered.overlapping else _winners(answered) == label
     union = int((given | holds).sum())
     best = _histogram(plane, holds).best()[0] if holds.any() and not holds.all() else None
-    precision = one.average_precision
-    return ClassAnswers(
-        name=name,
-        prevalence=one.prevalence,
-        average_precision=precision,
-        lift=None if precision is None else precision / one.prevalence,
+    return class_answers(
+        name,
+        one.prevalence,
+        precision=one.average_precision,
+        best=best,
         predicted_share=one.predicted_share,
         iou=float((given & holds).sum()) / union if holds.any() and union else None,
-        best_iou=None if best is None else best.iou,
-        best_threshold=None if best is None else best.threshold,
-        mean_probability=float((0.5 * (1 + np.tanh(0.5 * plane.astype(np.float64)))).mean()),
+        mean_probability=float(sigmoid(plane.astype(np.float64)).mean(dtype=np.float64)),
         deviation=one.deviation,
     )
 

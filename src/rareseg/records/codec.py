@@ -34,8 +34,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Base of every record: frozen, unknown fields are errors. Subclasses repeat `kw_only=True`."""
 
     def _repr_html_(self) -> str | None:
-        """Return what a notebook shows; None leaves it to the text."""
-        drawn = HTML.get(type(self))
+        """Return what a notebook shows, drawn by what is entered for this kind, or for Record; None: the text."""
+        drawn = HTML.get(type(self), HTML.get(Record))
         return None if drawn is None else drawn(self)
 
 

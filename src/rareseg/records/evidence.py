@@ -1,12 +1,19 @@
 """Evidence: what was measured of a data set, a set-up, a network, its answers or its history; nothing decided.
 
 Every section may be missing, and so may every number in it: None means that it was not or cannot be measured, which
-`notes` explain. Shares are 0..1, losses as the user's own loss gives them, logits and log-odds in nats.
+`notes` explain; `assumed` says how data, answers and loss were read. Shares are 0..1, losses as the user's own loss
+gives them, logits and log-odds in nats.
 """
 
 from typing import Literal
 
 from rareseg.records.codec import Record
+from rareseg.records.course_evidence import HistoryEvidence, LayerUnits, LearningEvidence
+
+__all__ = [
+    "Activation", "AnswersEvidence", "ClassAnswers", "DataEvidence", "Evidence", "HistoryEvidence", "LabelForm",
+    "LayerUnits", "LearningEvidence", "RawValue", "WiringEvidence",
+]  # fmt: skip
 
 LabelForm = Literal["indices", "binary", "one-hot", "multi-hot", "unknown"]
 """How targets are written: class indices; 0 and 1 of one class; a channel per class with one 1, or with several."""
@@ -41,6 +48,11 @@ class DataEvidence(Record, frozen=True, kw_only=True):
     ignored_value: int | None = None
     ignored_of_rare: float | None = None
     """Of the pixels that a mask draws as other than background, the share that is left out."""
+    ignored_fit: float | None = None
+    """How well photos tell what is left out from the rest: median correlation of an image's left-out pixels with what
+    the other images teach of them, away from boundaries between classes; about 0 of spots that look like anything."""
+    ignored_areas: float | None = None
+    """Of the pixels that are left out, the share that lies away from boundaries between classes."""
     between: float | None = None
     """Share of pixels with a value between those of classes, as interpolation and JPEG make."""
     between_near_edge: float | None = None
@@ -143,68 +155,6 @@ class WiringEvidence(Record, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
 
 
-class LayerUnits(Record, frozen=True, kw_only=True):
-    """Units of one layer on the probe batches."""
-
-    layer: str
-    units: int
-    dead: float
-    """Share that is 0 at every pixel."""
-    saturated: float
-    """Share of sigmoid and tanh units within 1 % of an end of their range at 99 % of the pixels."""
-
-
-class LearningEvidence(Record, frozen=True, kw_only=True):
-    """What a copy of the network does when it is trained on: some steps, then one batch again and again."""
-
-    steps: int
-    losses: tuple[float, ...]
-    """Of each step, before its update, as long as they are finite."""
-    fall: float | None = None
-    """Of the loss on fixed training batches, in evaluation mode, over these steps; relative to its start."""
-    precision_before: float | None = None
-    """Average precision of the rarest class on the same batches, before the steps."""
-    precision_after: float | None = None
-    not_finite: str | None = None
-    """Where a NaN or an infinity appeared first: "outputs", "loss", "weights"."""
-    update_ratio: float | None = None
-    """Median over the first steps and layers of |change of weights| over |weights|."""
-    largest_update_ratio: float | None = None
-    """Of any layer in the first steps."""
-    layers: tuple[LayerUnits, ...] = ()
-    """Before the first step: as the network was brought."""
-    dead_before: float | None = None
-    """Share of ReLU channels that are 0 at every looked-at pixel, as brought."""
-    dead_at_start: float | None = None
-    """The same with weights drawn anew; None where these cannot be drawn."""
-    dead_after: float | None = None
-    """After the steps."""
-    saturated_before: float | None = None
-    fit_steps: int = 0
-    """Steps on one batch, with the user's own loss and optimizer."""
-    fit_losses: tuple[float, ...] = ()
-    fit_average_precision: float | None = None
-    """Of the rarest class on that batch, at the end."""
-    fit_prevalence: float | None = None
-    fit_deviation: float | None = None
-    """Standard deviation of the rare log-odds over the batch, at the end."""
-    fresh_losses: tuple[float, ...] = ()
-    """Of the same steps, from weights drawn anew, at the learning rate that was brought."""
-    fresh_fall: float | None = None
-    fresh_dead: float | None = None
-    """Dead share after these."""
-    fresh_average_precision: float | None = None
-    fresh_deviation: float | None = None
-    slower_rate: float | None = None
-    """A smaller learning rate, at which fresh weights keep their units and learn."""
-    slower_dead: float | None = None
-    slower_average_precision: float | None = None
-    faster_rate: float | None = None
-    """A larger learning rate, at which the loss falls much faster."""
-    faster_gain: float | None = None
-    """Fall of the loss at that rate over the fall at the given one."""
-
-
 class ClassAnswers(Record, frozen=True, kw_only=True):
     """What is answered of one class on labelled pixels that training did not see, if there are such."""
 
@@ -237,11 +187,23 @@ class AnswersEvidence(Record, frozen=True, kw_only=True):
     constant_macro_iou: float
     training_average_precision: float | None = None
     """Of the rarest class, on training batches."""
+    training_prevalence: float | None = None
+    """Of the rarest class, on the same batches."""
     train_mode_average_precision: float | None = None
     """Of the rarest class on training batches, with batch statistics (training mode)."""
     eval_mode_share: float | None = None
     """Predicted share of the rarest class on training batches in evaluation mode."""
     train_mode_share: float | None = None
+    mode_gap: float | None = None
+    """Root mean square change of the rarest class's log-odds from training to evaluation mode, over their standard
+    deviation over pixels in training mode: 0 without batch normalisation."""
+    fed: str | None = None
+    """How a saved model was fed, in words."""
+    fed_skill: float | None = None
+    """Mean skill of its answers then, (AP - prevalence) / (1 - prevalence), on a few images."""
+    better_fed: str | None = None
+    """How else it answers far better, by more than chance; None if no way does."""
+    better_fed_skill: float | None = None
     seam_ratio: float | None = None
     """Error rate within 8 px of tile borders over that elsewhere."""
     tile: int | None = None
@@ -250,18 +212,6 @@ class AnswersEvidence(Record, frozen=True, kw_only=True):
     """Distinct class ids in the maps."""
     highest_id: int | None = None
     """Largest value in 8-bit maps: below about 20 a viewer shows black."""
-
-
-class HistoryEvidence(Record, frozen=True, kw_only=True):
-    """A course of training as the user noted it; one entry per epoch or look, None where not noted."""
-
-    losses: tuple[float | None, ...] = ()
-    validation_losses: tuple[float | None, ...] = ()
-    scores: tuple[float | None, ...] = ()
-    """A score of the rare class on whole images or validation data: higher is better."""
-    rare_shares: tuple[float | None, ...] = ()
-    """Share of pixels given to the rare class."""
-    accuracies: tuple[float | None, ...] = ()
 
 
 class Evidence(Record, frozen=True, kw_only=True):
@@ -282,5 +232,7 @@ class Evidence(Record, frozen=True, kw_only=True):
     learning: LearningEvidence | None = None
     answers: AnswersEvidence | None = None
     history: HistoryEvidence | None = None
+    assumed: tuple[str, ...] = ()
+    """How what was brought is read where it does not say so itself, a sentence each."""
     notes: tuple[str, ...] = ()
     """What could not be measured, and why."""

@@ -2,6 +2,20 @@
 
 from rareseg.records.audit import ConstantPredictor
 from rareseg.records.codec import Record
+from rareseg.records.scores import (
+    Against,
+    Curve,
+    ImageScores,
+    Interval,
+    LineScores,
+    ObjectScores,
+    Operating,
+    Reliability,
+    ShareScores,
+    Transfer,
+    View,
+    WidthScores,
+)
 
 
 class ClassScores(Record, frozen=True, kw_only=True):
@@ -22,6 +36,26 @@ class ClassScores(Record, frozen=True, kw_only=True):
     """Expected calibration error, 0..1, over 15 bins of probability; measurable for an absent class too."""
     expected_share: float | None
     """Mean probability of the class, 0..1: the share of pixels that the map expects, whatever the threshold."""
+    roc_area: float | None = None
+    """Area under the ROC curve: close to 1 for any class that is rare enough, so it stands beside AP only."""
+    boundary_iou: float | None = None
+    """IoU of the strips of `boundary_px` along the edges (Cheng 2021, arXiv:2103.16562)."""
+    relaxed_precision: float | None = None
+    relaxed_recall: float | None = None
+    break_even: float | None = None
+    """Where relaxed precision equals relaxed recall (Mnih 2013): free of any threshold."""
+    intervals: dict[str, Interval] = {}
+    """By the name of the score: iou, f1, precision, recall, average_precision, calibration_error."""
+    curve: Curve | None = None
+    reliability: Reliability | None = None
+    operating: tuple[Operating, ...] = ()
+    lines: LineScores | None = None
+    """For classes of long, thin regions."""
+    objects: ObjectScores | None = None
+    """For classes of compact objects."""
+    widths: tuple[WidthScores, ...] = ()
+    shares: tuple[ShareScores, ...] = ()
+    """By the image's share of the class."""
 
 
 class MacroScores(Record, frozen=True, kw_only=True):
@@ -34,6 +68,8 @@ class MacroScores(Record, frozen=True, kw_only=True):
     average_precision: float | None
     classes: int
     """How many classes the means run over."""
+    intervals: dict[str, Interval] = {}
+    """As in ClassScores."""
 
 
 class MicroScores(Record, frozen=True, kw_only=True):
@@ -46,6 +82,7 @@ class Report(Record, frozen=True, kw_only=True):
     """Scores of a run over a labelled folder."""
 
     run_digest: str
+    """"" for predictions of another tool."""
     data: str
     """Name of the scored folder."""
     part: str
@@ -62,4 +99,16 @@ class Report(Record, frozen=True, kw_only=True):
     uncounted_pixels: int
     """Void and no-data pixels, left out of every score."""
     notes: tuple[str, ...]
+    source: str = "run"
+    """"run", "probabilities" or "classes": what answered; class maps rank nothing."""
+    scenes: int = 0
+    boundary_px: int = 0
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """Pixels by labelled class (rows) and given class (columns); empty where classes overlap."""
+    by_image: tuple[ImageScores, ...] = ()
+    transfer: tuple[Transfer, ...] = ()
+    against: Against | None = None
+    views: tuple[View, ...] = ()
+    views_folder: str = ""
+    """Beside report.json."""
     micro: MicroScores

@@ -31,7 +31,7 @@ from rareseg.records.places import Places, places_file, write_places
 from rareseg.records.plan import Plan
 from rareseg.remedies.candidates import DEFAULT, YARDSTICKS
 from rareseg.remedies.entrants import Decide, Entrants, enter
-from rareseg.report import charts, comparison_page
+from rareseg.showing import charts, comparison_page
 
 _ONE_VIEW = {"inference.views": "1"}
 """Trials are mapped as they are: turned and mirrored views lift them all, and take most of the time."""

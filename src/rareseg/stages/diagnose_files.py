@@ -1,7 +1,7 @@
 """Diagnose from files: data alone, with the predictions of any tool, or with a saved model."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,31 +10,22 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from rareseg.causes.ranking import diagnosis_of
-from rareseg.errors import DataError, MaskReadingError
-from rareseg.imagery.answers.folder import find_answers
+from rareseg.errors import DataError, MaskReadingError, SettingError
 from rareseg.imagery.answers.reading import compare
-from rareseg.imagery.samples import read_sample
+from rareseg.imagery.answers.written import Written
 from rareseg.imagery.sets.datasets import discover
 from rareseg.imagery.suspicion.folder import evidence_of_folder
 from rareseg.measures.answers import AnswerCounts, answers_evidence
-from rareseg.measures.feeding import infer_feeding
-from rareseg.measures.feeding_trials import Sample
+from rareseg.measures.preparations import Answerer, Scale
 from rareseg.measures.seams import SeamCounts
 from rareseg.network.subjects.files import answers_of_file
 from rareseg.probing.examine import Told
+from rareseg.probing.saved_model import Fed, ask_model
 from rareseg.progress import Progress, Silent
 from rareseg.records import codec
-from rareseg.records.dataset import Dataset, DataSpec, Pair
+from rareseg.records.dataset import Dataset, DataSpec
 from rareseg.records.diagnosis import Diagnosis
 from rareseg.records.evidence import AnswersEvidence, DataEvidence, Evidence
-
-Answerer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-MOST_IMAGES = 24
-"""Images that a model is asked about."""
-MOST_SIDE = 1024
-_MULTIPLE = 32
-"""Networks that halve their input five times take sides of a multiple of this."""
-_SAMPLES = 6
 
 
 class Given(NamedTuple):
@@ -44,11 +35,14 @@ class Given(NamedTuple):
     predictions: Path | None
     model: Path | None
     told: Told
+    written: Written = Written()
+    fed: Fed = Fed()
 
 
 class _Answered(NamedTuple):
     evidence: AnswersEvidence
-    notes: tuple[str, ...]
+    assumed: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def diagnose_files(given: Given, *, quick: bool, progress: Progress | None = None) -> Diagnosis:
@@ -85,6 +79,7 @@ def diagnose_files(given: Given, *, quick: bool, progress: Progress | None = Non
         history=given.told.history,
         data=data,
         answers=None if answered is None else answered.evidence,
+        assumed=() if answered is None else answered.assumed,
         notes=(*refused, *notes, *(() if answered is None else answered.notes)),
     )
     return diagnosis_of(evidence, time.monotonic() - started)
@@ -118,8 +113,8 @@ def _beside_description(found: DataEvidence, data: Path) -> DataEvidence:
 
 def _answers(given: Given, root: Path, dataset: Dataset, progress: Progress) -> _Answered:
     if given.model is not None:
-        return _of_model(given.model, root, dataset, progress)
-    found = find_answers(Path(given.predictions or ""), dataset.pairs, root=root, dataset=dataset)
+        return _of_model(given.model, given, root, dataset, progress)
+    found = given.written.find(Path(given.predictions or ""), dataset.pairs, root, dataset)
     counts: AnswerCounts | None = None
     seams = SeamCounts.empty()
     step, over = found.form.step, dataset.overlapping
@@ -143,9 +138,8 @@ def _answers(given: Given, root: Path, dataset: Dataset, progress: Progress) -> 
             if one.first:
                 task.advance(note=one.pair.image)
     windows = [] if counts is None else [counts]
-    return _Answered(
-        answers_evidence(windows, dataset.classes, source=source, seams=seams.found()), found.notes
-    )
+    evidence = answers_evidence(windows, dataset.classes, source=source, seams=seams.found())
+    return _Answered(evidence, (f"Predictions are read as {found.form.because}.",), found.notes)
 
 
 def _there(classes: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
@@ -155,67 +149,42 @@ def _there(classes: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     return classes
 
 
-def _of_model(path: Path, root: Path, dataset: Dataset, progress: Progress) -> _Answered:
-    """Ask a saved model about images that training did not see, where the data tells which."""
-    model = _opened(path)
-    held_out = [pair for pair in dataset.pairs if pair.part != "train"] or list(dataset.pairs)
-    samples = list(_samples(_evenly(held_out, MOST_IMAGES), root, dataset, model))
-    telling = sorted(samples, key=lambda sample: -_rare_pixels(sample, dataset))
-    feeding = infer_feeding(
-        model, telling[:_SAMPLES], classes=len(dataset.classes), overlapping=dataset.overlapping
-    )
-    counts: list[AnswerCounts] = []
-    with progress.task("asking the model", len(samples)) as task:
-        for sample in samples:
-            shares = feeding.answer(model, sample.image[None])[0]
-            counts.append(
-                AnswerCounts.of_probabilities(shares, sample.labels, overlapping=dataset.overlapping)
-            )
-            task.advance()
-    found = answers_evidence(counts, dataset.classes, source="probabilities")
-    return _Answered(replace(found, source="model"), (feeding.because,))
+def _of_model(path: Path, given: Given, root: Path, dataset: Dataset, progress: Progress) -> _Answered:
+    if not path.is_dir():
+        found, because = ask_model(_opened(path), path.name, root, dataset, given.fed, progress=progress)
+        return _Answered(found, (because,))
+    if any(value is not None for value in given.fed):
+        message = (
+            f"{path} is the folder of a rareseg run, which knows how it is fed and what it answers. Leave layout, "
+            "scale, reversed_bands and activation out."
+        )
+        raise SettingError(message)
+    run = answers_of_file(path)
+    exclusive = len(run.classes) > 1 and not dataset.overlapping
+    stored: Scale = "unit" if dataset.dtype.startswith("float") else "raw"
+    fed = Fed("nchw", stored, False, "softmax" if exclusive else "sigmoid")
+    found, _ = ask_model(run, path.name, root, dataset, fed, progress=progress)
+    return _Answered(found, tuple(_of_run(path, run.classes, dataset)))
+
+
+def _of_run(path: Path, classes: tuple[str, ...], dataset: Dataset) -> Iterator[str]:
+    yield f"{path.name} is a rareseg run: photos are given as stored, and it answers with probabilities."
+    if classes != dataset.classes:
+        yield (
+            f"Its classes {', '.join(classes)} are taken for {', '.join(dataset.classes)} of the data, in this order."
+        )
 
 
 def _opened(path: Path) -> Answerer:
     if path.suffix == ".keras":
         from rareseg.doors.keras import open_model_file  # noqa: PLC0415 - Keras is an extra
 
-        return open_model_file(path)
+        return open_model_file(path).own
     if path.suffix == ".onnx":
         from rareseg.doors.onnx import open_onnx  # noqa: PLC0415 - so is onnxruntime
 
         return open_onnx(path)
     return answers_of_file(path)
-
-
-def _samples(pairs: Sequence[Pair], root: Path, dataset: Dataset, model: Answerer) -> Iterator[Sample]:
-    fixed = [
-        side for side in getattr(model, "input_shape", ())[1:] if side is not None and side > dataset.bands
-    ]
-    for pair in pairs:
-        sample = read_sample(root, dataset, pair)
-        rows, cols = (_side(side, fixed) for side in sample.labels.shape)
-        top, left = (
-            (whole - part) // 2 for whole, part in zip(sample.labels.shape, (rows, cols), strict=True)
-        )
-        here = (slice(top, top + rows), slice(left, left + cols))
-        yield Sample(sample.photo[:, *here], sample.counted[here])
-
-
-def _side(side: int, fixed: Sequence[int]) -> int:
-    if fixed:
-        return min(side, *fixed)
-    return min(side, MOST_SIDE) // _MULTIPLE * _MULTIPLE or side
-
-
-def _rare_pixels(sample: Sample, dataset: Dataset) -> int:
-    """Return the pixels that are labelled as something other than the first class."""
-    return int(((sample.labels > 0) & (sample.labels < 1 << len(dataset.classes))).sum())
-
-
-def _evenly(pairs: Sequence[Pair], most: int) -> list[Pair]:
-    count = min(len(pairs), most)
-    return [pairs[index * len(pairs) // count] for index in range(count)]
 
 
 def _rarest(shares: Sequence[float]) -> int:

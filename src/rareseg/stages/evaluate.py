@@ -1,204 +1,228 @@
-"""Evaluate: a run's scores on labelled images, always with the constant predictor beside them."""
+"""Evaluate: scores of a run, or of anybody's predictions, with the constant predictor and others beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import structs
 
 from rareseg.errors import DataError, SettingError
-from rareseg.imagery.samples import read_photo, read_sample
+from rareseg.imagery.answers.source import Source, of_folder
+from rareseg.imagery.answers.views import Telling, view
+from rareseg.imagery.answers.written import Written
 from rareseg.imagery.sets.datasets import discover
-from rareseg.imagery.tiles import Window
-from rareseg.measures.baseline import constant_predictor
-from rareseg.measures.calibration import calibration_error, expected_share
-from rareseg.measures.confusion import mean_of_present
-from rareseg.network.trained import TrainedRun, load_run
-from rareseg.network.validation import RELAXED_PX, Counted, Scorer, summed
-from rareseg.progress import Progress, Silent, Task
+from rareseg.imagery.sets.scored import Choice, for_predictions, for_run, seen_notes
+from rareseg.measures import reporting
+from rareseg.measures.evaluation import Evaluation
+from rareseg.measures.map_counts import boundary_px
+from rareseg.measures.shape_counts import Shape
+from rareseg.measures.telling import rarest, telling
+from rareseg.network.answering import check_fit, of_run
+from rareseg.network.trained import RUN, load_run
+from rareseg.progress import Progress, Silent
 from rareseg.records import codec
-from rareseg.records.dataset import PARTS, Dataset, Pair, PartName
-from rareseg.records.report import ClassScores, MacroScores, MicroScores, Report
+from rareseg.records.dataset import Dataset, Pair
+from rareseg.records.report import Report
+from rareseg.records.scores import Against, View
+from rareseg.scoring.counting import evaluate_source
+from rareseg.scoring.shapes import shapes_of
+
+
+class Asked(NamedTuple):
+    """How somebody wants it scored."""
+
+    part: str | None = None
+    against: Path | None = None
+    """Another run or a folder of predictions, scored on the same images."""
+    written: Written = Written()
+    """What is known of predictions that files do not say."""
+    shapes: bool = True
+    """Whether lines and objects are scored, which takes longest."""
+
+
+USUAL = Asked()
+
+
+class Evaluated(NamedTuple):
+    """A report, and the pictures of its views by file name."""
+
+    report: Report
+    pictures: Mapping[str, bytes]
+
+
+class _Data(NamedTuple):
+    """Where the truth lies, and how it is looked at."""
+
+    path: Path
+    root: Path
+    dataset: Dataset
+    progress: Progress
+
+
+class _Subject(NamedTuple):
+    """What is scored: a run or a folder of predictions, on chosen images."""
+
+    here: _Data
+    choice: Choice
+    source: Source
+    run_digest: str
+    chosen_shares: Sequence[float | None]
+    """Of each class, where thresholds were chosen."""
 
 
 def evaluate_run(
-    folder: Path, data: Path, *, part: str | None = None, progress: Progress | None = None
-) -> Report:
+    folder: Path, data: Path, asked: Asked = USUAL, *, progress: Progress | None = None
+) -> Evaluated:
     """Score the run in `folder` on the labelled images in `data` with the run's own thresholds.
 
-    Images are known by their content, whatever their names and folder. Without `part`: if all of them belong
+    Images are known by their content, whatever their names and folder. Without `asked.part`: if all of them belong
     to the run's data, its held-out part ("test", or "val" where there is no test part); else everything but
     what the run was trained or tuned on.
 
     Raises:
         DataError: if the data cannot be read, or does not fit the run (bands, dtype, classes).
-        SettingError: if `part` does not exist.
+        SettingError: if the part does not exist.
     """
     progress = progress or Silent()
     trained = load_run(folder)
-    root, dataset = discover(data, progress, like=trained.audit.dataset)
-    _check_fit(trained, dataset, data)
-    choice = _choose(dataset, trained.audit.dataset, part)
-    with progress.task("scoring", len(choice.pairs)) as task:
-        counted = summed(_counts(trained, root, dataset, choice.pairs, task))
-    if counted is None or not counted.counted:
-        message = f"{data}: part {choice.part!r} holds no counted pixel, so there is nothing to score."
-        raise DataError(message)
-    notes = (*choice.notes, *_namesake_notes(choice.pairs, trained.audit.dataset))
-    return _report(trained, counted, data=data, part=choice.part, images=len(choice.pairs), notes=notes)
-
-
-class _Choice(NamedTuple):
-    """What is scored, and what a reader must know before believing the scores."""
-
-    part: str
-    pairs: list[Pair]
-    notes: tuple[str, ...]
-
-
-def _choose(dataset: Dataset, own: Dataset, part: str | None) -> _Choice:
-    """Choose the pairs to score; `own` is the data that the run was made from."""
-    parts = {pair.image_digest: pair.part for pair in own.pairs}
-    of_pair = [(pair, parts.get(pair.image_digest)) for pair in dataset.pairs]
-    new = [pair for pair, known in of_pair if known is None]
-    there = [name for name in PARTS if any(known == name for _, known in of_pair)]
-    if part is None:
-        part = "all" if new else next(name for name in ("test", "val", "train") if name in there)
-        left_out = sum(known in ("train", "val") for _, known in of_pair) if new else 0
-        pairs = [pair for pair, known in of_pair if known in ((None, "test") if new else (part,))]
-        notes = _left_out_notes(left_out)
-    else:
-        pairs = [pair for pair, known in of_pair if part in ("all", known)]
-        notes = ()
-    if not pairs:
-        message = f"There is no part {part!r} to score; the data has: {', '.join([*there, 'all'])}."
-        raise SettingError(message)
-    scored = {parts.get(pair.image_digest) for pair in pairs}
-    return _Choice(part, pairs, (*notes, *_seen_notes(scored)))
-
-
-def _left_out_notes(count: int) -> tuple[str, ...]:
-    if not count:
-        return ()
-    return (f"{count} images were left out, as the run was trained or tuned on them (by content, not name).",)
-
-
-def _seen_notes(parts: set[PartName | None]) -> tuple[str, ...]:
-    notes: list[str] = []
-    if "train" in parts:
-        notes.append("The network was trained on some of these images: the scores say little about new ones.")
-    if "val" in parts:
-        notes.append(
-            "Thresholds and best weights were chosen on the part val, which is scored here: "
-            "the scores are a little too good."
-        )
-    return tuple(notes)
-
-
-def _namesake_notes(pairs: list[Pair], own: Dataset) -> tuple[str, ...]:
-    """Warn of scenes that bear the names of training scenes and hold other files: another crop of the place?"""
-    known = {pair.image_digest for pair in own.pairs}
-    trained_on = {pair.group for pair in own.pairs if pair.part == "train"}
-    shared = sorted({pair.group for pair in pairs if pair.image_digest not in known} & trained_on)
-    if not shared:
-        return ()
-    return (
-        f"{len(shared)} scenes bear the names of scenes that the run was trained on "
-        f"({', '.join(shared[:3])}): if they are the same places, the scores are too good.",
-    )
-
-
-def _counts(
-    trained: TrainedRun, root: Path, dataset: Dataset, pairs: list[Pair], task: Task
-) -> Iterator[Counted]:
-    scorer = Scorer(
-        len(dataset.classes),
-        dataset.overlapping,
-        trained.plan.inference.decision,
-        trained.run.thresholds,
-        trained.run.decision_weights,
-    )
-    mapper = trained.mapper()
-    for pair in pairs:
-
-        def read(window: Window, pair: Pair = pair) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-            return read_photo(root / pair.image, dataset.nodata, window)
-
-        for block in mapper.map_blocks(read, pair.height, pair.width):
-            labels = read_sample(root, dataset, pair, block.window).counted
-            yield scorer.count(block.probabilities, labels)
-        task.advance(note=pair.image)
-
-
-def _check_fit(trained: TrainedRun, dataset: Dataset, data: Path) -> None:
     own = trained.audit.dataset
-    found = (dataset.bands, dataset.dtype, dataset.classes, dataset.overlapping)
-    wanted = (own.bands, own.dtype, own.classes, own.overlapping)
-    if found != wanted:
+    here = _Data(data, *discover(data, progress, like=own), progress)
+    check_fit(trained, here.dataset, data)
+    choice = for_run(here.dataset, own, asked.part)
+    source = of_run(trained, here.root, here.dataset, choice.pairs, name=folder.resolve().name)
+    validation = trained.audit.part("val")
+    shares = [facts.share for facts in validation.classes] if validation else [None] * len(own.classes)
+    subject = _Subject(here, choice, source, codec.digest(trained.run), shares)
+    return _evaluated(subject, asked)
+
+
+def evaluate_predictions(
+    predictions: Path,
+    data: Path,
+    asked: Asked = USUAL,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Evaluated:
+    """Score rasters of any tool on the labelled images in `data`; `thresholds` by class name, None: 0.5 or argmax.
+
+    Raises:
+        DataError: if data or predictions cannot be read, or do not fit each other.
+        SettingError: if the part or a class of the thresholds does not exist.
+    """
+    progress = progress or Silent()
+    here = _Data(data, *discover(data, progress), progress)
+    choice = for_predictions(here.dataset, asked.part)
+    source = _folder(predictions, here, choice.pairs, asked.written, thresholds)
+    choice = Choice(choice.part, list(source.pairs), source.notes)
+    subject = _Subject(here, choice, source, "", [None] * len(here.dataset.classes))
+    return _evaluated(subject, asked._replace(written=Written()))
+
+
+def _folder(
+    folder: Path,
+    here: _Data,
+    pairs: Sequence[Pair],
+    written: Written,
+    thresholds: Mapping[str, float] | None = None,
+) -> Source:
+    dataset = here.dataset
+    found = written.find(folder, tuple(pairs), here.root, dataset)
+    told = None if thresholds is None else _by_class(thresholds, dataset)
+    if told and found.form.kind == "classes":
         message = (
-            f"{data} does not fit the run: it has {dataset.bands} bands of {dataset.dtype} and classes "
-            f"{', '.join(dataset.classes)}; the run was trained on {own.bands} bands of {own.dtype} and classes "
-            f"{', '.join(own.classes)}. {_advice(dataset, own)}"
+            f"thresholds: {folder} holds maps of classes, which are decided already. Leave thresholds out."
+        )
+        raise SettingError(message)
+    return of_folder(found, here.root, dataset, thresholds=told)
+
+
+def _by_class(thresholds: Mapping[str, float], dataset: Dataset) -> list[float | None]:
+    strange = [name for name in thresholds if name not in dataset.classes]
+    wrong = [f"{name}={value}" for name, value in thresholds.items() if not 0 <= value <= 1]
+    single = len(dataset.classes) == 2 or dataset.overlapping
+    if strange or wrong or not single:
+        classes = (
+            f"the data has {', '.join(dataset.classes)}{'' if single else ', which exclude one another'}"
+        )
+        message = (
+            "thresholds: expected a probability, 0 to 1, for each of two classes or of overlapping ones, by name; "
+            f"{classes}; received {', '.join([*strange, *wrong]) or ', '.join(thresholds)}."
+        )
+        raise SettingError(message)
+    return [thresholds.get(name) for name in dataset.classes]
+
+
+def _evaluated(subject: _Subject, asked: Asked) -> Evaluated:
+    here, source, pairs = subject.here, subject.source, subject.choice.pairs
+    looked_at = shapes_of(here.root, here.dataset, pairs) if asked.shapes else {}
+    other = None if asked.against is None else _other(asked.against, here, pairs, asked.written)
+    width = boundary_px([(pair.height, pair.width) for pair in pairs])
+    found = _scored(source, pairs, here, width, looked_at)
+    if not found.total.confusion.counted:
+        message = (
+            f"{here.path}: part {subject.choice.part!r} holds no counted pixel, so there is nothing to score."
         )
         raise DataError(message)
-
-
-def _advice(dataset: Dataset, own: Dataset) -> str:
-    if (dataset.bands, dataset.dtype) != (own.bands, own.dtype):
-        return "Convert the photos to the run's bands and dtype."
-    if len(dataset.classes) == len(own.classes):
-        return "Only the names differ: give the classes these names in a TOML, in this order."
-    return "Describe the masks in a TOML, so that they give these classes."
-
-
-def _report(
-    trained: TrainedRun, counted: Counted, *, data: Path, part: str, images: int, notes: tuple[str, ...]
-) -> Report:
-    names = trained.plan.classes
-    classes = {name: _class_scores(trained, counted, label) for label, name in enumerate(names)}
-    absent = [name for name, scores in classes.items() if not scores.pixels]
-    if absent:
-        notes = (*notes, f"Not measurable, as no counted pixel holds them: {', '.join(absent)}.")
-    confusion = counted.class_map()
-    return Report(
-        run_digest=codec.digest(trained.run),
-        data=data.resolve().name,
-        part=part,
-        images=images,
-        decision=trained.plan.inference.decision,
-        thresholds_from=trained.run.thresholds_from,
-        relaxed_px=RELAXED_PX,
-        classes=classes,
-        macro=MacroScores(
-            iou=mean_of_present(confusion.iou()),
-            f1=mean_of_present(confusion.f1()),
-            precision=mean_of_present(confusion.precision()),
-            recall=mean_of_present(confusion.recall()),
-            average_precision=mean_of_present(counted.curve.average_precision()),
-            classes=len(names) - len(absent),
+    beside = None if other is None else _against(other, found, subject, width)
+    report = reporting.report(
+        found,
+        decision=reporting.Decision(
+            source.decision, source.thresholds, source.thresholds_from, subject.chosen_shares
         ),
-        constant_predictor=constant_predictor(
-            confusion.pixels, counted.counted, names, overlapping=trained.plan.overlapping
-        ),
-        counted_pixels=counted.counted,
-        uncounted_pixels=counted.uncounted,
-        notes=notes,
-        micro=MicroScores(accuracy=confusion.accuracy or 0.0),
+        run_digest=subject.run_digest,
+        data=here.path.resolve().name,
+        part=subject.choice.part,
+        source=source.kind,
+        boundary_px=width,
+        notes=subject.choice.notes,
+    )
+    views, pictures = _views(found, source, pairs, here)
+    return Evaluated(structs.replace(report, against=beside, views=views), pictures)
+
+
+def _scored(
+    source: Source, pairs: Sequence[Pair], here: _Data, width: int, shapes: Mapping[int, Shape]
+) -> Evaluation:
+    with here.progress.task(f"scoring {source.name}", len(pairs)) as task:
+        return evaluate_source(source, pairs, here.root, here.dataset, width=width, shapes=shapes, task=task)
+
+
+def _other(against: Path, here: _Data, pairs: Sequence[Pair], written: Written) -> Source:
+    if not (against / RUN).is_file():
+        return _folder(against, here, pairs, written)
+    trained = load_run(against)
+    check_fit(trained, here.dataset, here.path)
+    name = against.resolve().name
+    notes = seen_notes(pairs, trained.audit.dataset, name)
+    return of_run(trained, here.root, here.dataset, pairs, name=name, notes=notes)
+
+
+def _against(other: Source, found: Evaluation, subject: _Subject, width: int) -> Against:
+    """Score the other on the same images, and the differences."""
+    here, shared = subject.here, list(other.pairs)
+    theirs = _scored(other, shared, here, width, {})
+    # Where the other lacks images, ours are counted again on those that both have.
+    ours = found if len(shared) == len(found.images) else _scored(subject.source, shared, here, width, {})
+    return Against(
+        name=other.name,
+        decision=other.decision,
+        images=len(shared),
+        differences=reporting.differences(ours, theirs),
+        notes=other.notes,
     )
 
 
-def _class_scores(trained: TrainedRun, counted: Counted, label: int) -> ClassScores:
-    confusion = counted.class_map()
-    return ClassScores(
-        iou=confusion.iou()[label],
-        f1=confusion.f1()[label],
-        precision=confusion.precision()[label],
-        recall=confusion.recall()[label],
-        average_precision=counted.curve.average_precision()[label],
-        threshold=trained.run.thresholds[label],
-        pixels=confusion.pixels[label],
-        relaxed_f1=counted.relaxed[label].f1,
-        calibration_error=calibration_error(counted.curve)[label],
-        expected_share=expected_share(counted.curve)[label],
-    )
+def _views(
+    found: Evaluation, source: Source, pairs: Sequence[Pair], here: _Data
+) -> tuple[tuple[View, ...], dict[str, bytes]]:
+    """Draw the images that tell most of the rarest class."""
+    label = rarest(found.total.confusion.pixels)
+    views: list[View] = []
+    pictures: dict[str, bytes] = {}
+    for number, chosen in enumerate(telling(found.images, label)):
+        one = Telling(pairs[chosen.place], chosen.why, label, found.images[chosen.place].iou[label])
+        record, files = view(number, one, source, here.root, here.dataset)
+        views.append(record)
+        pictures |= files
+    return tuple(views), pictures

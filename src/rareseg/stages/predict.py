@@ -11,9 +11,9 @@ from rareseg.imagery.formats import SUFFIXES
 from rareseg.imagery.maps import MapFiles, MapWriter
 from rareseg.imagery.rasters import RasterInfo, Window, describe
 from rareseg.imagery.samples import read_photo
+from rareseg.measures.decisions import decide
 from rareseg.network.forward import Mapper
 from rareseg.network.trained import TrainedRun, load_run
-from rareseg.network.validation import decide
 from rareseg.progress import Progress, Silent, Task
 from rareseg.records.codec import refuse_existing
 from rareseg.records.dataset import VOID

@@ -1,21 +1,24 @@
 """Name the cause: `diagnose`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rareseg.errors import SettingError
+from rareseg.imagery.answers.names import Kind
+from rareseg.measures.preparations import Layout, Scale
 from rareseg.probing.examine import Told
 from rareseg.probing.subject import ProbeError, Subject
 from rareseg.progress import Progress
 from rareseg.records import codec
 from rareseg.records.diagnosis import Diagnosis
-from rareseg.report.diagnosis_page import diagnosis_page, diagnosis_section
+from rareseg.records.evidence import Activation
+from rareseg.showing.diagnosis_page import diagnosis_page, diagnosis_section
 from rareseg.stages.diagnose import Effort, diagnose_model, history_of
 from rareseg.stages.diagnose_files import Given, diagnose_files
 from rareseg.verbs.given import refuse
+from rareseg.verbs.said import said_of_files
 
 _SECONDS = 90.0
 codec.HTML[Diagnosis] = diagnosis_section
@@ -30,6 +33,12 @@ def diagnose(
     validation: Any = None,
     predictions: Path | str | None = None,
     model: Path | str | None = None,
+    kind: Kind | None = None,
+    scale: Scale | float | None = None,
+    channels: Sequence[int | str] | None = None,
+    layout: Layout | None = None,
+    reversed_bands: bool | None = None,
+    activation: Activation | None = None,
     classes: Sequence[str] | None = None,
     class_weight: Mapping[int, float] | Sequence[float] | None = None,
     ignore_index: int | None = None,
@@ -56,6 +65,14 @@ def diagnose(
         validation: the same of images that training does not see.
         predictions: with a path as subject: folder of rasters of any tool.
         model: with a path as subject: a rareseg run, or a .keras, .onnx, TorchScript or torch.export file.
+        kind: of predictions: "classes", "probabilities" or "logits"; inferred if None, as all of the next five.
+        scale: of predictions: the stored value of probability 1, such as 255. Of a model: how it was fed photos: "unit"
+            (0..1), "imagenet", "signed" (-1..1), "standardised", "raw", "caffe" or "ten_thousandth".
+        channels: of predictions: class of each channel, by number or name.
+        layout: of a model: "nchw" or "nhwc".
+        reversed_bands: of a model: it takes blue first, and files hold red first.
+        activation: of a model, what its last layer does: "none" (it answers logits), "sigmoid", "softmax" or
+            "log-softmax".
         classes: names, in the order of the labels.
         class_weight: what the training was told to weigh classes by.
         ignore_index: label that is not counted; read off the loss if it says so.
@@ -74,27 +91,51 @@ def diagnose(
     refuse(output, overwrite)
     brought = {"loss": loss, "optimizer": optimizer, "data": data, "validation": validation}
     brought |= {"classes": classes, "class_weight": class_weight, "ignore_index": ignore_index}
-    brought |= {"precision": precision}
+    brought |= {"precision": precision, "prediction_inputs": prediction_inputs, "seconds": seconds}
+    filed = {"predictions": predictions, "model": model, "kind": kind, "scale": scale, "channels": channels}
+    filed |= {"layout": layout, "reversed_bands": reversed_bands, "activation": activation}
     told = Told(steps_trained, epochs_trained, history_of(history))
-    if isinstance(subject, Path | str):
-        _only_files(**brought, prediction_inputs=prediction_inputs, seconds=seconds)
-        _only_one(predictions=predictions, model=model)
-        given = Given(Path(subject), _path(predictions), _path(model), told)
-        found = diagnose_files(given, quick=quick, progress=progress)
-    else:
-        _only_models(predictions=predictions, model=model)
-        effort = Effort(_SECONDS if seconds is None else seconds, quick)
-        found = _probed(partial(_brought, subject, **brought), told, effort, prediction_inputs, progress)
-    if output is not None:
-        _write(Path(output), found, overwrite)
-    return found
+    look = _of_files if isinstance(subject, Path | str) else _of_set_up
+    found = look(subject, brought, filed, told, quick=quick, progress=progress)
+    return _written(found, output, overwrite=overwrite)
 
 
-def _probed(
-    set_up: Callable[[], Subject], told: Told, effort: Effort, served: Any, progress: Progress | None
+def _of_files(
+    data: Path | str,
+    brought: Mapping[str, Any],
+    filed: Mapping[str, Any],
+    told: Told,
+    *,
+    quick: bool,
+    progress: Progress | None,
 ) -> Diagnosis:
+    """Diagnose data, and predictions or a model file beside it; what belongs to a set-up is refused."""
+    _only_files(**brought)
+    predictions, model = filed["predictions"], filed["model"]
+    _only_one(predictions=predictions, model=model)
+    written, fed = said_of_files(filed)
+    given = Given(Path(data), _path(predictions), _path(model), told, written, fed)
+    return diagnose_files(given, quick=quick, progress=progress)
+
+
+def _of_set_up(
+    subject: Any,
+    brought: Mapping[str, Any],
+    filed: Mapping[str, Any],
+    told: Told,
+    *,
+    quick: bool,
+    progress: Progress | None,
+) -> Diagnosis:
+    """Diagnose a model object with what it is trained with; what belongs to files is refused."""
+    _only_models(**filed)
+    own = dict(brought)
+    served, seconds = own.pop("prediction_inputs"), own.pop("seconds")
+    effort = Effort(_SECONDS if seconds is None else seconds, quick)
+    held_out = own["validation"] is not None
     with _said_plainly():
-        return diagnose_model(set_up(), told, effort, served=served, progress=progress)
+        probed = _brought(subject, **own)
+        return diagnose_model(probed, told, effort, served=served, held_out=held_out, progress=progress)
 
 
 @contextmanager
@@ -103,8 +144,9 @@ def _said_plainly() -> Iterator[None]:
     try:
         yield
     except ProbeError as error:
+        said = str(error).rstrip(".")
         message = (
-            f"The set-up cannot be run as it was brought: {error} Images are handed on as the data give them: "
+            f"The set-up cannot be run as it was brought: {said}. Images are handed on as the data give them: "
             "(images, bands, rows, cols) for PyTorch, (images, rows, cols, bands) for Keras."
         )
         raise SettingError(message) from error
@@ -116,11 +158,16 @@ def _only_one(**given: Any) -> None:
         raise SettingError(message)
 
 
-def _write(file: Path, found: Diagnosis, overwrite: bool) -> None:
+def _written(found: Diagnosis, output: Path | str | None, *, overwrite: bool) -> Diagnosis:
+    """Write a diagnosis, if that is asked for, and return it."""
+    if output is None:
+        return found
+    file = Path(output)
     if file.suffix == ".html":
         codec.write_bytes(file, diagnosis_page(found).encode(), overwrite=overwrite)
     else:
         codec.write(file, found, overwrite=overwrite)
+    return found
 
 
 def _brought(subject: Any, loss: Any, optimizer: Any, data: Any, **given: Any) -> Subject:

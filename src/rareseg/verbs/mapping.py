@@ -42,8 +42,8 @@ def demo(
 ) -> tuple[Path, ...]:
     """Run the whole story on generated scenes; returns the files worth looking at.
 
-    Writes into `output`: scenes/ (photos and masks), new_scene.png (a photo without mask), run/, report.json and
-    maps/. Takes under 5 minutes on two cores and downloads nothing.
+    Writes into `output`: scenes/ (photos and masks), new_scene.png (a photo without mask), run/ (with report.json,
+    its page report.html and the pictures in it), and maps/. Takes under 5 minutes on two cores and downloads nothing.
 
     Raises:
         OutputExistsError: if `output` holds anything already and `overwrite` is false.
@@ -57,7 +57,7 @@ def demo(
     photo = scenes.write_photo(
         folder / "new_scene.png", seed=1001, size=1024, road_share=0.04, overwrite=overwrite
     )
-    report = folder / "report.json"
+    report = folder / "run" / "report.json"
     shown = progress or Silent()
     run = train(data, output=folder / "run", minutes=_DEMO_MINUTES, overwrite=overwrite, progress=shown)
     scores = evaluate(folder / "run", data, output=report, overwrite=overwrite, progress=shown)
@@ -68,7 +68,7 @@ def demo(
         f"{run.reason} Held-out scenes: road IoU {_shown(road.iou)}, AP {_shown(road.average_precision)}; the answer "
         f"{constant.answer!r} everywhere would be right at {constant.accuracy:.1%} of the pixels with a road IoU of 0."
     )
-    return (report, *maps)
+    return (report.with_suffix(".html"), report, *maps)
 
 
 def _shown(score: float | None) -> str:

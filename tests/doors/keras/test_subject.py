@@ -1,5 +1,6 @@
 """What a Keras model says of itself: answers, losses and labels in the canonical layout, whatever the user's."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -261,3 +262,22 @@ def test_what_cannot_be_studied_is_said(make: Callable[..., keras.Model], photos
         subject_of_model(
             keras.Model(volume, keras.layers.Dense(3)(volume)), (np.zeros((2, 4, 6, 3, 2)), np.zeros((2, 4)))
         )
+
+
+def test_what_the_model_raises_is_an_error_of_a_probe(photos: np.ndarray, labels: np.ndarray) -> None:
+    model = head_only(lambda images: images[..., :2], "mse")
+    subject = subject_of_model(
+        model, [(photos, np.eye(2)[labels % 2])], validation=[(photos[..., :2], labels)]
+    )
+    batch = subject.training_batches(1)[0]
+    with pytest.raises(ProbeError, match="the model, in training mode, raised"):
+        subject.answers(dataclasses.replace(batch, images=photos[..., :2]), training=True)
+    with pytest.raises(ProbeError, match="the model raised"):
+        subject_of_model(model, [(photos[..., :2], labels)])
+
+
+def test_batches_without_an_image_are_passed_over(photos: np.ndarray, labels: np.ndarray) -> None:
+    model = head_only(lambda images: images[..., :2], "mse")
+    targets = np.eye(2)[labels % 2]
+    subject = subject_of_model(model, [(photos[:0], targets[:0]), (photos, targets)])
+    assert [batch.count for batch in subject.training_batches(3)] == [len(photos)]

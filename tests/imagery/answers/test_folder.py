@@ -59,7 +59,7 @@ def test_probabilities_of_float_tiff(save, data, random, tmp_path):
         save(f"p/{stem}_prob.tif", values, nodata=np.nan)
     found = find(tmp_path / "p", data)
     assert (found.form.kind, found.form.scale, found.form.channels) == ("probabilities", 1, (1,))
-    assert "probabilities (float32" in found.notes[0]
+    assert "probabilities (float32" in found.form.because
     for index, one in enumerate(found.answered):
         stem = one.pair.image.removeprefix("images/").removesuffix(".png")
         np.testing.assert_array_equal(read(found, data, index).probabilities, written[stem])
@@ -231,7 +231,7 @@ def test_probabilities_are_preferred_and_pictures_left_aside(save, data, random,
     save("p/other.png", np.zeros((1, *SHAPE), "uint8"))
     found = find(tmp_path / "p", data)
     assert found.form.kind == "probabilities"
-    assert found.notes[1:] == (
+    assert found.notes == (
         "1 files are named after none of the labelled images.",
         "3 files are previews by their names; they are not read.",
         "Left aside: files such as a_1_classes.png.",

@@ -125,3 +125,23 @@ def test_pixels_that_are_no_numbers_do_not_spread(drawn):
     pictures[0, 0, :2], pictures[1, 0, :2] = np.nan, np.inf
     found, _ = looked_at(pictures, labels)
     assert found.pair_information == pytest.approx(clean.pair_information, rel=0.2)
+
+
+def test_crops_that_overlap_training_crops_are_shared(drawn):
+    pictures, labels = drawn(4, 128)
+    window, beside = (slice(0, 64), slice(0, 64)), (slice(24, 88), slice(0, 64))
+    known, crops = (np.stack([one[:, *here] for one in pictures]) for here in (window, beside))
+    own = np.stack([one[window] for one in labels])
+    held = Held(crops, np.stack([one[beside] for one in labels]).reshape(4, -1))
+    found, _ = looked_at(known, own, validation=held)
+    assert found.shared_images == 1
+    other = Held(drawn(4, 64, seed=7)[0], drawn(4, 64, seed=7)[1].reshape(4, -1))
+    assert looked_at(known, own, validation=other)[0].shared_images == 0
+
+
+def test_pixels_of_no_class_are_not_left_out_where_classes_may_overlap(drawn):
+    pictures, labels = drawn(12, contrast=4)
+    void = np.where(labels == 1, -1, 0).astype(np.int16)
+    assert looked_at(pictures, void, raw=np.where(void < 0, 255, void), ignore_index=255)[0].ignored_fit > 0.4
+    hot = np.stack([labels == 0, np.zeros_like(labels)], axis=1).astype(np.float32)
+    assert looked_at(pictures, void, raw=hot)[0].ignored_fit is None

@@ -70,6 +70,33 @@ def test_parts_that_share_an_image(written):
     assert found.absent_in_validation == ()
 
 
+def test_windows_of_one_scene_in_both_parts(written):
+    root = written(8, parts=("train", "val"), size=128)
+    for folder in ("images", "masks"):
+        for index in range(0, 8, 2):
+            whole = cv2.imread(str(root / "train" / folder / f"s{index}.png"))
+            for part, left, name in (("train", 0, f"s{index}"), ("val", 40, f"s{index + 1}")):
+                assert cv2.imwrite(str(root / part / folder / f"{name}.png"), whole[:80, left : left + 80])
+    found, _ = evidence_of_folder(root)
+    assert (found.shared_images, found.touching_images) == (1, 0)
+
+
+def test_a_class_under_the_void_value(written):
+    root = written(12, as_mask=lambda label: label * 255)
+    (root / "data.toml").write_text(
+        'images = "images"\nmasks = "masks"\nvoid = [255]\n[[classes]]\nname = "field"\nvalues = [0]\n'
+        '[[classes]]\nname = "house"\nvalues = [7]\n'
+    )
+    mask = root / "masks" / "s0.png"
+    drawn = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+    drawn[:8, :8] = 7
+    assert cv2.imwrite(str(mask), drawn)
+    _, dataset = discover(root / "data.toml")
+    found, _ = evidence_of_folder(root / "data.toml", dataset)
+    assert found.ignored_value == 255
+    assert found.ignored == pytest.approx(found.values[1].share)
+
+
 def test_tiles_that_touch(written):
     names = "scene_y0_x{}"
     root = written(2, parts=("train", "val"), name=names)

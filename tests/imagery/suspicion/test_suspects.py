@@ -9,6 +9,16 @@ def test_wrong_labels_of_one_image_are_found(drawn):
     assert [suspect.image for suspect in suspects_of(pictures, labels, 1)] == [5]
 
 
+def test_labels_that_are_half_right_by_chance_are_found_where_the_others_fit_well(drawn):
+    pictures, labels = drawn(16, 80, contrast=6)
+    assert suspects_of(pictures, labels, 1) == ()
+    labels[5] = np.roll(labels[5], 7, axis=1)
+    found = suspects_of(pictures, labels, 1)
+    assert [suspect.image for suspect in found] == [5]
+    # By so much its labels still follow the photo.
+    assert float(found[0].reason.split(" by ")[1].split()[0]) > 0.1
+
+
 def test_unlabelled_roads_are_found(drawn):
     pictures, labels = drawn(16, 80, contrast=3)
     labels[7] = 0

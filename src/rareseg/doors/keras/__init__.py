@@ -22,7 +22,7 @@ except ImportError as _error:
     )
     raise MissingPackageError(_message) from _error
 
-from rareseg.doors.keras.files import Answerer as Answerer
+from rareseg.doors.keras.files import KerasFile as KerasFile
 from rareseg.doors.keras.files import open_model_file as open_model_file
 from rareseg.doors.keras.losses import CrossEntropy as CrossEntropy
 from rareseg.doors.keras.losses import Dice as Dice

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 import numpy as np
 
-from rareseg.doors.keras.arrays import is_array, to_numpy
+from rareseg.doors.keras.arrays import first_array, is_array, to_numpy
 from rareseg.errors import DataError
 
 Kind = Literal["arrays", "PyDataset", "batches", "generator", "tf.data", "DataLoader", "grain"]
@@ -48,13 +48,14 @@ class Source:
         self._rest = _triples(data, self.kind, batch_size)
 
     def first(self, most: int) -> list[Triple]:
-        """Return up to `most` batches, always the same.
+        """Return up to `most` batches, always the same; those without an image are passed over.
 
         Raises:
             DataError: if a batch is no (images, targets[, sample weights]).
         """
-        for batch in itertools.islice(self._rest, max(most - len(self._drawn), 0)):
-            self._drawn.append(self._triple(batch))
+        triples = (self._triple(batch) for batch in self._rest)
+        filled = (triple for triple in triples if len(first_array(triple.targets)))
+        self._drawn += itertools.islice(filled, max(most - len(self._drawn), 0))
         return self._drawn[:most]
 
     def _triple(self, batch: Any) -> Triple:

@@ -2,9 +2,9 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import keras
 import numpy as np
@@ -13,16 +13,58 @@ from numpy.typing import NDArray
 from rareseg.doors.keras.arrays import to_floats, to_tensors, without_gradients
 from rareseg.errors import WeightsError
 
-Answerer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""(images, bands, rows, cols) float32 to (images, channels, rows, cols) float32."""
-
 _CONFIG = "config.json"
 _LEGACY = (".h5", ".hdf5")
 _CODE = ("Lambda", "__lambda__")
 _OURS = ("keras", "builtins")
 
 
-def open_model_file(path: str | Path) -> Answerer:
+@final
+class KerasFile:
+    """A saved Keras model: images (images, bands, rows, cols) float32 to (images, channels, rows, cols) float32."""
+
+    def __init__(self, model: Any) -> None:
+        """Take a model that is open."""
+        self._model = model
+
+    @property
+    def own(self) -> "OwnLayout":
+        """Return the same model in its own layout, whichever it is."""
+        return OwnLayout(self._model)
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the model answers; the layout that it wants is read off its input.
+
+        Raises:
+            WeightsError: if that is no map of the image.
+        """
+        first = _channels_first(self._model, images.shape[1])
+        return _answered(self._model, images if first else np.moveaxis(images, 1, -1), first=first)
+
+
+@final
+class OwnLayout:
+    """A saved Keras model that is given images, and gives answers, in its own layout; others raise."""
+
+    def __init__(self, model: Any) -> None:
+        """Take a model that is open."""
+        self._model = model
+        shape = keras.tree.flatten(getattr(model, "input_shape", ()))
+        self.input_shape: tuple[int | None, ...] = tuple(shape) if len(shape) == 4 else ()
+        """Batch, then three axes in the model's order; None where any size will do; empty if it is not known."""
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the answers, (images, channels, rows, cols) or (images, rows, cols, channels) as the images are.
+
+        Raises:
+            WeightsError: if that is no map of the image.
+        """
+        first = _channels_first(self._model, min(images.shape[1], images.shape[3]))
+        maps = _answered(self._model, images, first=first)
+        return maps if first else np.ascontiguousarray(np.moveaxis(maps, 1, -1))
+
+
+def open_model_file(path: str | Path) -> KerasFile:
     """Return a function that asks a saved Keras model for its answers.
 
     Layers must be Keras's own, or classes that this process has imported and registered; nothing is compiled and no
@@ -46,7 +88,7 @@ def open_model_file(path: str | Path) -> Answerer:
     except Exception as error:
         message = f"Expected a Keras model in {path} that this Keras ({keras.__version__}) can open; {error}"
         raise WeightsError(message) from error
-    return _answerer(model)
+    return KerasFile(model)
 
 
 def _check_kind(path: Path) -> None:
@@ -116,16 +158,12 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
             yield from _objects(value)
 
 
-def _answerer(model: Any) -> Answerer:
-    def answer(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        first = _channels_first(model, images.shape[1])
-        fed = images if first else np.moveaxis(images, 1, -1)
-        with without_gradients():
-            given = to_tensors(np.ascontiguousarray(fed, dtype=np.float32))
-            output = keras.tree.flatten(model(given, training=False))[0]
-        return _as_maps(to_floats(output), images.shape[2:], first=first)
-
-    return answer
+def _answered(model: Any, fed: NDArray[np.float32], *, first: bool) -> NDArray[np.float32]:
+    """Return (images, channels, rows, cols) of what a model answers to images in its own layout."""
+    with without_gradients():
+        given = to_tensors(np.ascontiguousarray(fed, dtype=np.float32))
+        output = keras.tree.flatten(model(given, training=False))[0]
+    return _as_maps(to_floats(output), fed.shape[2:] if first else fed.shape[1:3], first=first)
 
 
 def _channels_first(model: Any, bands: int) -> bool:

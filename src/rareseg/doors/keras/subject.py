@@ -21,6 +21,7 @@ from rareseg.doors.keras.arrays import (
 from rareseg.doors.keras.batches import Source, Triple
 from rareseg.doors.keras.keeping import kept_loss, kept_random
 from rareseg.doors.keras.layout import layout_of
+from rareseg.doors.keras.raising import as_probe_error, said
 from rareseg.doors.keras.rehearsal import Rehearsal
 from rareseg.doors.keras.units import Watched, last_activation, recorded
 from rareseg.errors import SettingError
@@ -95,10 +96,11 @@ class KerasSubject:
         self._rehearsal = Rehearsal(model)
         with kept_random():
             first = _first(training)
-            if not all(layer.built for layer in model._flatten_layers()):
-                with without_gradients():
-                    model(to_tensors(_one(first.images)), training=False)
-            output, activation = self._look(first)
+            with as_probe_error("the model"):
+                if not all(layer.built for layer in model._flatten_layers()):
+                    with without_gradients():
+                        model(to_tensors(_one(first.images)), training=False)
+                output, activation = self._look(first)
         self._layout = layout_of(output, first_array(first.images).shape)
         self.setup = self._described(
             self._batch(first), describing.class_names(classes, self._layout.channels), activation
@@ -115,7 +117,8 @@ class KerasSubject:
     def answers(self, batch: Batch, *, training: bool = False) -> Floats:
         """Return the model's output, (images, channels, pixels), as it gives it."""
         # Within this scope layers do not change their statistics, nor random generators their states.
-        with kept_random(), without_gradients(), keras.StatelessScope():
+        mode = "the model, in training mode," if training else "the model"
+        with as_probe_error(mode), kept_random(), without_gradients(), keras.StatelessScope():
             output = _only(self._model(to_tensors(batch.images), training=training))
         answered: Floats = np.ascontiguousarray(self._layout.canonical(to_floats(values_of(output))))
         return answered
@@ -145,7 +148,7 @@ class KerasSubject:
                 to_tensors(self._sample_weights(batch, batch.targets)),
             )
         except Exception as error:
-            raise ProbeError(_said(error)) from error
+            raise ProbeError(said(error)) from error
 
     def units(self, batches: list[Batch]) -> list[LayerUnits]:
         """Return the dead and saturated share of every layer with a ReLU, sigmoid or tanh, last layer left out."""
@@ -184,7 +187,7 @@ class KerasSubject:
                 )
                 return float(values_of(found))
         except Exception as error:
-            raise ProbeError(_said(error)) from error
+            raise ProbeError(said(error)) from error
 
     def _sample_weights(self, batch: Batch, given: Any) -> Any:
         return class_weights.sample_weights(
@@ -287,8 +290,3 @@ def _pictures(images: NDArray[Any]) -> Floats:
     if values.ndim == 3:
         return values[:, None]
     return values.reshape(len(values), -1, 1, 1)
-
-
-def _said(error: Exception) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

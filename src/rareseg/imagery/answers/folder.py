@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from rareseg.errors import DataError, LayoutError, Problem
+from rareseg.errors import DataError, LayoutError, Problem, SettingError
 from rareseg.imagery.answers.files import ARRAYS, Head, head_of, stacked
 from rareseg.imagery.answers.forms import Form, Values, decide, look, merged
 from rareseg.imagery.answers.names import Kind, Named, Names
@@ -39,7 +39,7 @@ class FoundAnswers(NamedTuple):
     form: Form
     answered: tuple[Answered, ...]
     notes: tuple[str, ...]
-    """What was inferred and what was left aside, a sentence each."""
+    """What was left aside, a sentence each."""
 
 
 class _Set(NamedTuple):
@@ -58,7 +58,7 @@ def find_answers(
     dataset: Dataset,
     kind: Kind | None = None,
     scale: float | None = None,
-    channels: Sequence[int] | None = None,
+    channels: Sequence[int | str] | None = None,
 ) -> FoundAnswers:
     """Match predictions to labelled images by name, and infer what they hold.
 
@@ -73,17 +73,18 @@ def find_answers(
         dataset: says the classes and how masks are read.
         kind: what the files hold, if that is known: "classes", "probabilities" or "logits".
         scale: stored value of probability 1, if that is known.
-        channels: class of each channel, if that is known.
+        channels: class of each channel, by number or name, if that is known.
 
     Raises:
         LayoutError: if no file answers for one of the images, or several sets of files do.
         DataError: if files cannot be read, or differ from their image in size or georeference: all, with
             reasons; or if it cannot be told what they hold.
+        SettingError: if `channels` names no class.
     """
     named, notes = _named(folder, pairs, dataset)
     chosen, others = _chosen(named, kind, folder)
     notes += others
-    labels = tuple(channels) if channels is not None else _labels(chosen, dataset)
+    labels = _numbers(channels, dataset) or _labels(chosen, dataset)
     answered = _checked(chosen, labels, root)
     said = kind or (chosen.kind if chosen.kind != "classes" or labels is None else None)
     seen = _sampled(answered)
@@ -91,7 +92,27 @@ def find_answers(
     missing = len(pairs) - len(answered)
     if missing:
         notes.append(f"{missing} of {len(pairs)} labelled images have no prediction; they are left out.")
-    return FoundAnswers(folder, form, answered, (f"Read as {form.because}.", *notes))
+    return FoundAnswers(folder, form, answered, tuple(notes))
+
+
+def _numbers(channels: Sequence[int | str] | None, dataset: Dataset) -> tuple[int, ...] | None:
+    """Return the class of each channel as a number.
+
+    Raises:
+        SettingError: if there is no such class.
+    """
+    if channels is None:
+        return None
+    names = {name: label for label, name in enumerate(dataset.classes)}
+    names = {str(label): label for label in range(len(names))} | names
+    unknown = [str(one) for one in channels if str(one) not in names]
+    if unknown:
+        message = (
+            f"channels: expected the class of each channel, of {', '.join(dataset.classes)} or 0 to "
+            f"{len(dataset.classes) - 1}; received {', '.join(unknown)}."
+        )
+        raise SettingError(message)
+    return tuple(names[str(one)] for one in channels)
 
 
 def _named(folder: Path, pairs: Sequence[Pair], dataset: Dataset) -> tuple[list[Named], list[str]]:

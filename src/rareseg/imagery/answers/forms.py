@@ -267,6 +267,6 @@ def _undecided(seen: Values, dataset: Dataset, name: str, why: str) -> DataError
         f"{name}: it cannot be told what these predictions are: {why}. They hold {seen.channels} channels of "
         f"{_range(seen)}: {held}. Expected class ids 0 to {len(dataset.classes) - 1} of "
         f"{', '.join(dataset.classes)}, a channel of probabilities or logits for each class, or one of class 1 of "
-        "two. Save them so, or say what they are (kind, scale, channels)."
+        "two. Save them so, or say what they are: --kind, --scale, --channels (kind=, scale=, channels=)."
     )
     return DataError(message)

@@ -16,7 +16,7 @@ from rareseg.imagery.answers.folder import Answered, FoundAnswers
 from rareseg.imagery.answers.forms import Form
 from rareseg.imagery.samples import read_sample
 from rareseg.imagery.sets.pairs import THREADS
-from rareseg.imagery.tiles import Window, blocks
+from rareseg.imagery.tiles import Window, blocks, haloed
 from rareseg.records.dataset import VOID, Dataset, Pair
 
 BLOCK_VALUES = 1 << 24
@@ -45,6 +45,8 @@ class Compared(NamedTuple):
     """(rows, cols): classes, or bit sets if they overlap, 255 where not counted."""
     first: bool
     """The image's first block."""
+    core: Window
+    """What of the block no other block holds: all of it, unless blocks have a halo."""
 
 
 def read_answer(found: FoundAnswers, one: Answered, dataset: Dataset, window: Window | None = None) -> Answer:
@@ -65,23 +67,33 @@ def read_answer(found: FoundAnswers, one: Answered, dataset: Dataset, window: Wi
     return Answer(None, _as_ids(stored, found.form, dataset, name), grey)
 
 
-def compare(found: FoundAnswers, root: Path, dataset: Dataset) -> Iterator[Compared]:
+def compare(
+    found: FoundAnswers, root: Path, dataset: Dataset, *, halo: int = 0, values: int | None = None
+) -> Iterator[Compared]:
     """Yield the answers and the labels of all images, block by block; reading runs ahead in threads.
 
     Args:
         found: what `find_answers` gave.
         root: the folder that the pairs' paths are relative to.
         dataset: says how masks are read and what has no data.
+        halo: px by which blocks are widened, inside the image; `Compared.core` says what lies in no other block.
+        values: channels x pixels of a block, without its halo; about as many blocks as threads are held at once.
+            None: BLOCK_VALUES.
 
     Raises:
         DataError: if a file cannot be read.
     """
-    jobs = ((one, window, not index) for one in found.answered for index, window in enumerate(_windows(one)))
+    jobs = (
+        (one, window, not index)
+        for one in found.answered
+        for index, window in enumerate(_windows(one, values or BLOCK_VALUES))
+    )
 
     def read(job: tuple[Answered, Window, bool]) -> Compared:
-        one, window, first = job
+        one, place, first = job
+        window, core = haloed(place, one.pair.height, one.pair.width, halo)
         labels = read_sample(root, dataset, one.pair, window).counted
-        return Compared(one.pair, window, read_answer(found, one, dataset, window), labels, first)
+        return Compared(one.pair, window, read_answer(found, one, dataset, window), labels, first, core)
 
     with ThreadPoolExecutor(THREADS) as pool:
         ahead: deque[Future[Compared]] = deque()
@@ -93,9 +105,9 @@ def compare(found: FoundAnswers, root: Path, dataset: Dataset) -> Iterator[Compa
             yield ahead.popleft().result()
 
 
-def _windows(one: Answered) -> Iterator[Window]:
+def _windows(one: Answered, values: int) -> Iterator[Window]:
     channels = sum(head.channels for head in one.heads)
-    side = max(_LEAST_SIDE, int((BLOCK_VALUES / channels) ** 0.5))
+    side = max(_LEAST_SIDE, int((values / channels) ** 0.5))
     return blocks(one.pair.height, one.pair.width, side)
 
 
@@ -171,9 +183,7 @@ def _as_ids(stored: NDArray[Any], form: Form, dataset: Dataset, name: str) -> ND
         strange = values[np.array(labels) == _UNKNOWN]
     if len(strange):
         shown = ", ".join(str(value) for value in strange[:5].tolist())
-        message = (
-            f"Expected {form.because} in all predictions. Correct this one, or say what they are (kind):"
-        )
+        message = f"Expected {form.because} in all predictions. Correct this one, or say what they are, --kind (kind=):"
         raise DataError(message, [Problem(name, f"holds {shown}")])
     return given
 

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from rareseg.imagery.suspicion.empty_crops import empty_batches, labelled_without_photo, rarest
 from rareseg.imagery.suspicion.feeding import band_gap, prediction_scale
-from rareseg.imagery.suspicion.looks import VOID, Floats, Labels, Look, spread
+from rareseg.imagery.suspicion.looks import Floats, Labels, Look, spread
 from rareseg.imagery.suspicion.relations import relations_of
 from rareseg.imagery.suspicion.sharing import same_images, thumbnail
 from rareseg.imagery.suspicion.targets import target_fields
+from rareseg.imagery.suspicion.windows_shared import overlapping, sketch
 from rareseg.records.evidence import DataEvidence, LabelForm
 
 MOST_IMAGES = 96
@@ -56,21 +57,20 @@ def evidence_of_batches(
     Returns:
         What was measured, and notes on what could not be.
     """
-    rows, cols = images.shape[2:]
-    counts = np.array([np.count_nonzero(labels == label) for label in range(len(classes))])
+    counts = _counts(labels, classes)
     shares = tuple((counts / max(1, counts.sum())).tolist())
     rare = rarest(shares)
-    fields, notes = target_fields(
-        raw, labels, (rows, cols), len(classes), form=label_form, ignore_index=ignore_index
-    )
+    size = images.shape[2], images.shape[3]
+    fields, notes = target_fields(raw, labels, size, len(classes), form=label_form, ignore_index=ignore_index)
     looks = _looks(images, labels)
     if not quick:
-        relations = relations_of(looks, len(classes), rare)
+        # Where targets have a channel per class, pixels without a label are those of no class.
+        relations = relations_of(looks, len(classes), rare, void_is_left_out="nothing_hot" not in fields)
         fields |= relations.fields
         notes += relations.notes
     if len(looks) < len(images):
         notes += (f"{len(looks)} of {len(images)} images were compared with their labels.",)
-    fields |= _between_parts(looks, validation, prediction, classes)
+    fields |= _between_parts(looks, validation, prediction, classes, quick=quick)
     found = DataEvidence(
         source="batches",
         images=len(images),
@@ -98,21 +98,31 @@ def _finite(pictures: Floats) -> Floats:
 
 
 def _between_parts(
-    looks: Sequence[Look], validation: Held | None, prediction: Floats | None, classes: Sequence[str]
+    looks: Sequence[Look],
+    validation: Held | None,
+    prediction: Floats | None,
+    classes: Sequence[str],
+    *,
+    quick: bool,
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if validation is not None and len(validation.images):
-        held = validation.labels[validation.labels != VOID]
-        counts = np.array([np.count_nonzero(held == label) for label in range(len(classes))])
-        fields["absent_in_validation"] = _absent(counts, classes)
+        fields["absent_in_validation"] = _absent(_counts(validation.labels, classes), classes)
         some = validation.images[spread(len(validation.images), MOST_IMAGES)]
+        held_out = [_finite(picture) for picture in some]
         known = [thumbnail(look.picture) for look in looks]
-        shared = same_images(known, [thumbnail(_finite(picture)) for picture in some])
+        shared = same_images(known, [thumbnail(picture) for picture in held_out])
+        if not quick:
+            shared |= overlapping([sketch(look.picture) for look in looks], [sketch(one) for one in held_out])
         fields["shared_images"] = float(shared.mean())
     if prediction is not None and len(prediction) and looks:
         fed, training = _finite(prediction), np.stack([look.picture for look in looks])
         fields |= {"band_gap": band_gap(training, fed), "prediction_scale": prediction_scale(training, fed)}
     return fields
+
+
+def _counts(labels: Labels, classes: Sequence[str]) -> NDArray[np.int64]:
+    return np.array([np.count_nonzero(labels == label) for label in range(len(classes))])
 
 
 def _absent(counts: NDArray[np.int64], classes: Sequence[str]) -> tuple[str, ...]:

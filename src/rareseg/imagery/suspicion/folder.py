@@ -23,6 +23,7 @@ from rareseg.imagery.suspicion.looks import Floats, Labels, Look, spread
 from rareseg.imagery.suspicion.mask_fields import class_counts, mask_fields
 from rareseg.imagery.suspicion.relations import relations_of
 from rareseg.imagery.suspicion.sharing import named_places, overlaps, same_images, thumbnail
+from rareseg.imagery.suspicion.windows_shared import overlapping, sketch
 from rareseg.progress import Progress, Silent
 from rareseg.records.dataset import Dataset
 from rareseg.records.evidence import DataEvidence
@@ -41,6 +42,8 @@ class _Read(NamedTuple):
     piece: Piece
     mask: RawMask | None
     thumb: Floats | None
+    drawn: Floats | None
+    """Its sketch."""
     info: RasterInfo | None
     photo: Floats | None
 
@@ -68,7 +71,7 @@ def evidence_of_folder(
     masks = [read for read in found if read.mask is not None]
     raws = [read.mask for read in found if read.mask is not None]
     fields, labels, classes = mask_fields(raws, [read.piece.name for read in masks], dataset)
-    fields |= _parts(found, labels, classes)
+    fields |= _parts(found, labels, classes, quick=quick)
     looks = _looks(masks, labels, notes)
     rare = rarest(fields["shares"])
     if not quick:
@@ -113,19 +116,22 @@ def _read(piece: Piece, *, keep: bool) -> tuple[_Read, list[str]]:
     problems = [f"{piece.mask.name} {mask}."] if isinstance(mask, str) else []
     if isinstance(photo, str):
         problems.append(f"{piece.image.name} {photo}.")
-        return _Read(piece, None if isinstance(mask, str) else mask, None, None, None), problems
+        return _Read(piece, None if isinstance(mask, str) else mask, None, None, None, None), problems
     pixels, info = photo
     read = _Read(
         piece,
         None if isinstance(mask, str) else mask,
         thumbnail(pixels),
+        sketch(pixels),
         info,
         pixels if keep else None,
     )
     return read, problems
 
 
-def _parts(reads: Sequence[_Read], labels: Sequence[Labels], classes: tuple[str, ...]) -> dict[str, Any]:
+def _parts(
+    reads: Sequence[_Read], labels: Sequence[Labels], classes: tuple[str, ...], *, quick: bool
+) -> dict[str, Any]:
     """Compare training with validation: absent classes, shared and touching images."""
     fields: dict[str, Any] = {}
     with_mask = [read for read in reads if read.mask is not None]
@@ -141,6 +147,9 @@ def _parts(reads: Sequence[_Read], labels: Sequence[Labels], classes: tuple[str,
         return fields
     thumbs = [read.thumb for read in known if read.thumb is not None]
     same = same_images([thumbs[index] for index in training], [thumbs[index] for index in held_out])
+    if not quick:
+        drawn = [read.drawn for read in known if read.drawn is not None]
+        same |= overlapping([drawn[index] for index in training], [drawn[index] for index in held_out])
     touching = np.zeros_like(same)
     names = [read.piece.image.stem for read in known]
     sides = (

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rareseg.imagery.suspicion.files import RawMask, read_labels
 from rareseg.imagery.suspicion.levels import FEW, ValueTally, greyed, near_edge, nearest_level
 from rareseg.imagery.suspicion.looks import VOID, Labels
+from rareseg.records.dataset import VOID as FILE_VOID
 from rareseg.records.dataset import Dataset
 
 _VOID_VALUE = 255
@@ -41,8 +42,18 @@ def mask_fields(
     total = sum(int(one.size) for one in known)
     fields["shares"] = tuple((counts / max(1, counts.sum())).tolist())
     fields["pixels"] = total
-    fields["ignored"] = float(1 - counts.sum() / max(1, total))
+    out = total - int(counts.sum())
+    fields["ignored"] = out / max(1, total)
+    if out and dataset is not None:
+        fields["ignored_value"] = _one_void_value(dataset, tally)
     return fields, known, classes
+
+
+def _one_void_value(dataset: Dataset, tally: ValueTally) -> int | None:
+    """Return the raw value that is not counted, if the masks hold a single one."""
+    ranges = [(one.low, one.high) for one in dataset.reading.ranges if one.label == FILE_VOID]
+    found = [value for value in tally.pixels if any(low <= value <= high for low, high in ranges)]
+    return int(found[0]) if len(found) == 1 else None
 
 
 def _value_fields(masks: Sequence[RawMask], tally: ValueTally, levels: tuple[float, ...]) -> dict[str, Any]:

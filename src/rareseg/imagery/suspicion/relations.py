@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from rareseg.imagery.suspicion.left_out import left_out
 from rareseg.imagery.suspicion.looks import Look, cut_windows
 from rareseg.imagery.suspicion.mirrors import better_laid
 from rareseg.imagery.suspicion.pairing import Pairing, pairing_of
@@ -27,7 +28,9 @@ class Relations(NamedTuple):
     notes: tuple[str, ...]
 
 
-def relations_of(looks: Sequence[Look], classes: int, rare: int, *, suspects: bool = True) -> Relations:
+def relations_of(
+    looks: Sequence[Look], classes: int, rare: int, *, suspects: bool = True, void_is_left_out: bool = True
+) -> Relations:
     """Measure how labels and images hang together.
 
     Args:
@@ -35,12 +38,16 @@ def relations_of(looks: Sequence[Look], classes: int, rare: int, *, suspects: bo
         classes: how many there are.
         rare: the rarest class.
         suspects: whether to look for single images whose labels look wrong.
+        void_is_left_out: whether pixels without a label are left out on purpose; where classes may overlap, they are
+            those of no class, or of several.
     """
+    out = left_out(looks, classes, side=SIDE) if void_is_left_out else None
+    void = {} if out is None else {"ignored_fit": out.fit, "ignored_areas": out.areas}
     windows = cut_windows(looks, classes, side=SIDE, most=MOST)
     pairing = pairing_of(windows.pictures, windows.labels, classes) if windows.of else None
     if pairing is None:
         why = "Pairs and shifts were not looked at: that takes 4 images of one size with two classes or more."
-        return Relations({}, (why,))
+        return Relations(void, (why,))
     # The first images are looked at for a shift: spread them over the set.
     order = [*range(0, len(windows.of), 2), *range(1, len(windows.of), 2)]
     shift = shift_of(
@@ -50,6 +57,7 @@ def relations_of(looks: Sequence[Look], classes: int, rare: int, *, suspects: bo
         chance=pairing.shuffled,
     )
     fields, notes = paired_fields(pairing, shift)
+    fields |= void
     visible = pairing.deviations >= FITS_AT_ALL
     if not (shift and (shift.rows or shift.cols) and "shift" in fields):
         laid = better_laid(looks, classes)

@@ -17,8 +17,9 @@ LEAST_FIT = 0.25
 """Median correlation of labels with what the others teach, below which no image is suspected."""
 OUTLYING = 4.5
 """Robust deviations below the median from which on an image is suspected."""
-MOST_FIT = 0.08
-"""Correlation above which no image is suspected, however well the others fit."""
+MOST_FIT, MOST_OF_USUAL = 0.08, 1 / 3
+"""Correlation, and share of the usual one, above both of which no image is suspected, however well the others fit:
+wrong labels meet a third of what they should by chance."""
 MISSED = 0.3
 """Unlabelled pixels more like the class than half of it is, over those labelled in the usual image."""
 BEYOND_CHANCE = 2.5
@@ -58,12 +59,27 @@ def suspects_of(pictures: Floats, labels: Labels, rare: int) -> tuple[Suspect, .
     if len(labelled) < LEAST_IMAGES // 2:
         return ()
     scores = _scores(pictures, held, flat != VOID)
-    fits = np.array([_correlation(scores[i], held[i], flat[i] != VOID) for i in range(len(flat))])
+    fits = _fits(scores, held, flat != VOID)
     usual = float(np.nanmedian(fits[labelled])) if np.isfinite(fits[labelled]).any() else 0.0
     if usual < LEAST_FIT:
         return ()
     found = [*_outlying(fits, amounts, usual), *_missed(scores, held, _away(labels == rare), labelled)]
     return tuple(sorted(found, key=lambda suspect: -suspect.weight)[:MOST_LISTED])
+
+
+def correlations(pictures: Floats, held: Floats, counted: NDArray[np.bool_]) -> Doubles:
+    """Return how what is marked in each image follows what the marks of all other images teach, (images,), -1..1.
+
+    Args:
+        pictures: (images, bands, rows, cols) float32, finite.
+        held: (images, pixels) float32, 1 where marked, else 0.
+        counted: (images, pixels); NaN comes of images in which what is counted is all marked, or nothing is.
+    """
+    return _fits(_scores(pictures, held, counted), held, counted)
+
+
+def _fits(scores: Floats, held: Floats, counted: NDArray[np.bool_]) -> Doubles:
+    return np.array([_correlation(*one) for one in zip(scores, held, counted, strict=True)])
 
 
 def _scores(pictures: Floats, held: Floats, counted: NDArray[np.bool_]) -> Floats:
@@ -101,7 +117,7 @@ def _outlying(fits: Doubles, amounts: Floats, usual: float) -> list[Suspect]:
             float((usual - fits[index]) / spread),
         )
         for index in labelled
-        if fits[index] < min(MOST_FIT, usual - OUTLYING * spread)
+        if fits[index] < min(max(MOST_FIT, MOST_OF_USUAL * usual), usual - OUTLYING * spread)
     ]
 
 

@@ -1,7 +1,7 @@
 """Networks under study: torch modules in a training set-up, and networks in files."""
 
 from rareseg.network.subjects.bringing import subject_of_module
-from rareseg.network.subjects.files import Answerer, answers_of_file
+from rareseg.network.subjects.files import FileNetwork, answers_of_file
 from rareseg.network.subjects.module import TorchSubject
 
-__all__ = ["Answerer", "TorchSubject", "answers_of_file", "subject_of_module"]
+__all__ = ["FileNetwork", "TorchSubject", "answers_of_file", "subject_of_module"]

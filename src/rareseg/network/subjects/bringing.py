@@ -59,18 +59,8 @@ def subject_of_module(
     network = _checked(model)
     if hasattr(optimizer, "param_groups"):
         _check_holds(optimizer, network)
-    if isinstance(loss, type):
-        message = (
-            f"loss: expected a function (outputs, targets) or a loss object; got the class {loss.__name__} itself. "
-            f"Make one: {loss.__name__}()."
-        )
-        raise SettingError(message)
-    if optimizer is not None and not (hasattr(optimizer, "param_groups") and hasattr(optimizer, "step")):
-        message = f"optimizer: expected a torch.optim.Optimizer or None; got {type(optimizer).__name__}."
-        raise SettingError(message)
-    if loss is not None and not callable(loss):
-        message = f"loss: expected a callable (outputs, targets) or None; got {type(loss).__name__}."
-        raise SettingError(message)
+    _check_loss(loss)
+    _check_optimizer(optimizer)
     names = _names(classes)
     subject = TorchSubject(
         network,
@@ -83,6 +73,7 @@ def subject_of_module(
         precision=precision_of(network, precision),
     )
     subject.setup = _setup(subject, names, class_weight)
+    subject.without_channel(names)
     return subject
 
 
@@ -125,7 +116,31 @@ def _checked(model: Any) -> nn.Module:
     if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
         message = "model: expected layers of known shape, but some are lazy. Call model(images) once, then diagnose."
         raise DataError(message)
+    if any(each.is_meta for each in (*model.parameters(), *model.buffers())):
+        message = (
+            "model: expected weights, but some parameters lie on the meta device, which holds shapes only. Load the "
+            "weights first: model.to_empty(device='cpu'), then model.load_state_dict(...)."
+        )
+        raise DataError(message)
     return model
+
+
+def _check_loss(loss: Any) -> None:
+    if isinstance(loss, type):
+        message = (
+            f"loss: expected a function (outputs, targets) or a loss object; got the class {loss.__name__} itself. "
+            f"Make one: {loss.__name__}()."
+        )
+        raise SettingError(message)
+    if loss is not None and not callable(loss):
+        message = f"loss: expected a callable (outputs, targets) or None; got {type(loss).__name__}."
+        raise SettingError(message)
+
+
+def _check_optimizer(optimizer: Any) -> None:
+    if optimizer is not None and not (hasattr(optimizer, "param_groups") and hasattr(optimizer, "step")):
+        message = f"optimizer: expected a torch.optim.Optimizer or None; got {type(optimizer).__name__}."
+        raise SettingError(message)
 
 
 def _check_holds(optimizer: Any, network: nn.Module) -> None:

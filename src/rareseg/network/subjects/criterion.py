@@ -27,6 +27,18 @@ class _Call:
     reshaping: Reshaping = "as is"
     dtype: torch.dtype | None = None
 
+    def changes(self) -> list[tuple[str, str]]:
+        """Return what is done to targets, in words and as code."""
+        found = []
+        if self.reshaping == "squeezed":
+            found.append(("their axis of length 1 is dropped", "labels.squeeze(1)"))
+        elif self.reshaping == "unsqueezed":
+            found.append(("an axis of length 1 is added", "labels.unsqueeze(1)"))
+        if self.dtype is not None:
+            name = str(self.dtype).removeprefix("torch.")
+            found.append((f"they are cast to {name}", f"labels.to(torch.{name})"))
+        return found
+
     def targets(self, targets: Tensor) -> Tensor:
         """Return targets as the loss wants them."""
         if self.reshaping == "squeezed":
@@ -48,6 +60,7 @@ class Criterion:
         """Take the loss; nothing is called yet."""
         self.loss = loss
         self._call: _Call | None = None
+        self._refused = ""
 
     def __call__(self, output: Any, targets: Any, *, risky: bool = False) -> Tensor:
         """Return the loss, one number.
@@ -75,14 +88,35 @@ class Criterion:
         except Exception as error:
             raise ProbeError(_said(error)) from error
 
+    def assumed(self, came: str) -> tuple[str, ...]:
+        """Return sentences on how the loss is called where it refuses what the model and the data give.
+
+        Args:
+            came: what the data give, such as "float64 of shape (8, 64, 64)".
+        """
+        call, name = self._call or _Call(), loss_name(self.loss)
+        sentences = []
+        if call.main_only:
+            sentences.append(f"{name} is given the model's answers alone, not all that the model returns.")
+        if changes := call.changes():
+            done, code = (" and ".join(words) for words in zip(*changes, strict=True))
+            sentences.append(
+                f"The labels are {came}, which {name} refuses ({self._refused}): for the probes {done}. If your loop "
+                f"does not do that, this error is what stops it: {code}."
+            )
+        return tuple(sentences)
+
     def _found(self, output: Any, targets: Any) -> _Call:
         """Return the first way to call the loss that it accepts; as it came, if it accepts none."""
         for call in _calls(output, targets):
             try:
                 with torch.no_grad():
                     self._asked(call, output, targets)
-            except Exception:
-                # Whatever it raises: it was not meant to be called so.
+            except Exception as error:
+                # Whatever it raises: it was not meant to be called so. Of the calls that change no target, the last
+                # one says best why: there only the targets are wrong.
+                if not call.changes():
+                    self._refused = _reason(error)
                 continue
             return call
         return _Call()
@@ -119,8 +153,12 @@ def _calls(output: Any, targets: Any) -> Iterator[_Call]:
 
 
 def _said(error: Exception) -> str:
+    return f"the loss raised {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
     text = str(error).strip().splitlines()
-    return f"the loss raised {type(error).__name__}: {' '.join(text[:3]) or 'no message'}"
+    return f"{type(error).__name__}: {' '.join(text[:3]) or 'no message'}"
 
 
 def _moved(value: Any, device: str) -> Any:

@@ -1,6 +1,6 @@
 """Reading batches out of whatever a user's training loop iterates over."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, final
 
@@ -62,7 +62,8 @@ class Feed:
                 batches = self._batches()
                 once = batches is self._data or self._data is iter_or_none(self._data)
                 skipped = 0 if once else len(self._kept)
-                self._kept += islice(batches, skipped, skipped + missing)
+                filled = (batch for batch in batches if len(batch.targets))
+                self._kept += islice(filled, skipped, skipped + missing)
         return self._kept[:most]
 
     def _batches(self) -> Iterator[Fed]:
@@ -100,6 +101,34 @@ def first_picture(images: Any) -> Any:
     if isinstance(images, (tuple, list)):
         return next((each for each in images if _is_array(each) and each.ndim >= 3), images)
     return images
+
+
+def without_short(every: list[Fed], raised: Callable[[Fed], str | None]) -> tuple[list[Fed], tuple[str, ...]]:
+    """Leave out batches smaller than the first that cannot be trained on, such as a last one of a single image.
+
+    Args:
+        every: the batches.
+        raised: what training on a batch raises, or None.
+
+    Returns:
+        The others, and a sentence on those left out, if any.
+    """
+    reasons = [raised(fed) if len(fed.targets) < len(every[0].targets) else None for fed in every]
+    bad = [
+        (len(fed.targets), reason) for fed, reason in zip(every, reasons, strict=True) if reason is not None
+    ]
+    told = tuple(
+        f"A batch of {count} was left out: {reason.rstrip('.')}. Your loop stops there: drop it (DataLoader(..., "
+        "drop_last=True)), or choose a batch size that leaves none so small."
+        for count, reason in bad[:1]
+    )
+    return [fed for fed, reason in zip(every, reasons, strict=True) if reason is None], told
+
+
+def spelled(targets: Any) -> str:
+    """Return the type and shape of targets: "float64 of shape (8, 64, 64)"."""
+    kind = str(getattr(targets, "dtype", type(targets).__name__)).removeprefix("torch.")
+    return f"{kind} of shape {tuple(np.shape(targets))}"
 
 
 def _of_mapping(item: Mapping[Any, Any]) -> Fed:

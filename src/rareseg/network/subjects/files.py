@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import final
 
 import numpy as np
 import torch
@@ -10,15 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rareseg.errors import DataError, WeightsError
+from rareseg.measures.preparations import Answerer
 from rareseg.network.subjects.archives import Archive
 from rareseg.network.subjects.exported import ExportedNetwork
 from rareseg.network.subjects.outputs import main_tensor
 from rareseg.network.subjects.scripted import answer_of, is_torchscript, load_scripted
 from rareseg.network.trained import TrainedRun, load_run
 from rareseg.probing.subject import ProbeError
-
-Answerer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From images (images, bands, rows, cols) float32 to answers (images, channels, rows, cols) float32."""
 
 _HOW = (
     "Save the network as torch.export.save(torch.export.export(model.eval(), (images,)), 'model.pt2'), as "
@@ -27,7 +26,26 @@ _HOW = (
 )
 
 
-def answers_of_file(path: Path) -> Answerer:
+@final
+class FileNetwork:
+    """A network in a file: from images (images, bands, rows, cols) to answers (images, channels, rows, cols)."""
+
+    def __init__(
+        self, answer: Answerer, input_shape: tuple[int | None, ...] = (), classes: tuple[str, ...] = ()
+    ) -> None:
+        """Keep what is known of it."""
+        self._answer = answer
+        self.input_shape = input_shape
+        """Axes of the images; None where any size will do; empty if the file does not say."""
+        self.classes = classes
+        """Names in the order of the channels; empty if the file does not say."""
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the network answers, float32; see `answers_of_file`."""
+        return self._answer(images)
+
+
+def answers_of_file(path: Path) -> FileNetwork:
     """Open a network: TorchScript, torch.export (.pt2) or the folder of a rareseg run; its content tells which.
 
     Args:
@@ -45,7 +63,8 @@ def answers_of_file(path: Path) -> Answerer:
         RecordError: if a folder is not that of a finished run.
     """
     if path.is_dir():
-        return _of_run(load_run(path))
+        run = load_run(path)
+        return FileNetwork(_of_run(run), classes=run.plan.classes)
     if not path.is_file():
         message = f"{path}: expected a file with a network or the folder of a rareseg run, but there is none."
         raise WeightsError(message)
@@ -54,10 +73,11 @@ def answers_of_file(path: Path) -> Answerer:
     archive = Archive(path)
     if is_torchscript(archive):
         module = load_scripted(archive)
-        return _guarded(lambda images: main_tensor(answer_of(module, images)))
+        return FileNetwork(_guarded(lambda images: main_tensor(answer_of(module, images))))
     if any(name.startswith("models/") for name in archive.names):
         network = ExportedNetwork(archive)
-        return _guarded(lambda images: _in_size(network, images, str(path)))
+        answer = _guarded(lambda images: _in_size(network, images, str(path)))
+        return FileNetwork(answer, tuple(network.sizes))
     raise WeightsError(_what_else(path, archive))
 
 

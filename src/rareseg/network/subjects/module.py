@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from rareseg.errors import DataError
 from rareseg.network.subjects.criterion import Criterion, ignored_by, modules_of
-from rareseg.network.subjects.feeding import Fed, Feed, as_tensor, first_picture
+from rareseg.network.subjects.feeding import Fed, Feed, as_tensor, first_picture, spelled, without_short
 from rareseg.network.subjects.ignoring import ignored_label
 from rareseg.network.subjects.kept import Memory
-from rareseg.network.subjects.outputs import pictures_of
+from rareseg.network.subjects.outputs import in_full_precision, pictures_of, taken_from
 from rareseg.network.subjects.randomness import random_states_kept
 from rareseg.network.subjects.running import Runner, as_probe_error
 from rareseg.network.subjects.setup import Precision
@@ -65,6 +65,8 @@ class TorchSubject:
         self._criterion = None if loss is None else Criterion(loss)
         self._note_as_brought()
         self._depth = 0
+        self._left_out: tuple[str, ...] = ()
+        self._lacking: tuple[str, ...] = ()
         first = feed.first(1)
         if not first:
             message = "data: expected at least one batch of images and targets; got none. Check the loader's length."
@@ -79,9 +81,27 @@ class TorchSubject:
         """Return the arithmetic of the training."""
         return self._runner.precision
 
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Say what is done to images, labels and outputs so that model and loss take them; a sentence each."""
+        [fed] = self._feed.first(1)
+        found = [taken_from(self._layout.example), self._runner.cast(fed)]
+        loss = () if self._criterion is None else self._criterion.assumed(spelled(fed.targets))
+        return (*(one for one in found if one is not None), *loss, *self._lacking, *self._left_out)
+
+    def without_channel(self, names: tuple[str, ...]) -> None:
+        """Note which of the named classes the model has no channel for."""
+        lacking = names[max(self._layout.channels, 2) :]
+        if lacking:
+            self._lacking = (
+                f"The model answers with {self._layout.channels} channels, which are taken for the first of the "
+                f"{len(names)} classes: {', '.join(lacking)} can never be predicted.",
+            )
+
     def training_batches(self, most: int) -> list[Batch]:
         """Return up to `most` batches of the training data, as the loader gives them."""
-        return [self._batch(fed) for fed in self._feed.first(most)]
+        kept, self._left_out = without_short(self._feed.first(most), self._raised_in_training)
+        return [self._batch(fed) for fed in kept]
 
     def validation_batches(self, most: int) -> list[Batch]:
         """Return up to `most` batches of the validation data; none if none was given."""
@@ -162,6 +182,15 @@ class TorchSubject:
                 self._depth -= 1
                 memory.put_back()
 
+    def _raised_in_training(self, fed: Fed) -> str | None:
+        with self._undisturbed(), torch.no_grad():
+            set_training(self.model, self._brought)
+            try:
+                self._runner(fed.images)
+            except ProbeError as error:
+                return str(error).rstrip(".")
+        return None
+
     def _note_as_brought(self) -> None:
         self._brought = {module: module.training for module in self.model.modules()}
         rates = [group.get("lr") for group in getattr(self.optimizer, "param_groups", ())]
@@ -230,12 +259,27 @@ class TorchSubject:
         return tensor.to(self._runner.device)
 
     def _loss_at(self, targets: Tensor, answers: Floats, spatial: tuple[int, ...]) -> float:
+        """Return the loss at answers in float32, as half precision would round differences away.
+
+        Where the training's own arithmetic overflows, or the loss takes no other, its value is what counts.
+        """
+        native = self._layout.native(answers, spatial)
+        if self._layout.dtype not in {torch.float16, torch.bfloat16}:
+            return self._loss_of(native, targets)
+        try:
+            precise = self._loss_of(in_full_precision(native), targets)
+        except ProbeError:
+            return self._loss_of(native, targets)
+        own = self._loss_of(native, targets)
+        return precise if np.isfinite(own) else own
+
+    def _loss_of(self, output: Any, targets: Tensor) -> float:
         memory = Memory(parameters=False)
         for part in modules_of(self.loss_called):
             memory.add_module(part)
         with random_states_kept(), torch.no_grad(), self._runner.autocast():
             try:
-                return float(self._asked(self._layout.native(answers, spatial), targets))
+                return float(self._asked(output, targets))
             finally:
                 memory.put_back()
 

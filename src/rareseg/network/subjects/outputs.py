@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from rareseg.errors import DataError
 from rareseg.probing.subject import Floats, ProbeError
 
-_MAIN_KEYS = ("out", "logits", "output", "outputs", "pred", "prediction", "masks_pred")
+_MAIN_KEYS = (
+    "out", "logits", "output", "outputs", "pred", "prediction", "masks_pred", "mask", "masks", "seg", "segmentation",
+    "sem_seg", "semantic", "predictions", "main", "final", "probs", "probabilities", "scores",
+)  # fmt: skip
 Axes = Literal["channels first", "channels last", "planes"]
 """planes: one channel without an axis of its own."""
 
@@ -34,6 +38,22 @@ def main_tensor(output: Any) -> Tensor:
         )
         raise ProbeError(message)
     return found
+
+
+def taken_from(output: Any) -> str | None:
+    """Say which of several tensors `main_tensor` takes for the answers; None where there is no choice."""
+    if isinstance(output, Mapping):
+        named = [(repr(key), each) for key, each in output.items()]
+    elif isinstance(output, (tuple, list)):
+        named = [(f"part {place}", each) for place, each in enumerate(output, start=1)]
+    else:
+        return None
+    maps = [(name, each) for name, each in named if isinstance(each, Tensor) and each.ndim >= 3]
+    main = _found(output)
+    chosen = next((name for name, each in maps if each is main), None)
+    if chosen is None or len(maps) < 2:
+        return None
+    return f"The model returns {' and '.join(name for name, _ in maps)}; {chosen} is taken for its answers."
 
 
 def _found(output: Any) -> Tensor | None:
@@ -144,6 +164,7 @@ def layout_of(output: Any, *, picture: tuple[int, ...], targets: tuple[int, ...]
         ProbeError: if `output` holds no per-pixel answers.
     """
     main = main_tensor(output)
+    _check_maps(tuple(main.shape), picture, targets)
     axes = _axes(tuple(main.shape), picture, targets)
     if axes == "planes":
         channels, spatial = 1, tuple(main.shape[1:])
@@ -153,6 +174,17 @@ def layout_of(output: Any, *, picture: tuple[int, ...], targets: tuple[int, ...]
         channels, spatial = main.shape[1], tuple(main.shape[2:])
     example = _detached(output)
     return Layout(example, axes, channels, spatial, main.dtype, main.device)
+
+
+def _check_maps(shape: tuple[int, ...], picture: tuple[int, ...], targets: tuple[int, ...]) -> None:
+    """Refuse the answers of a network that classifies whole images."""
+    pixels = {math.prod(picture[2:]), math.prod(targets[1:])}
+    if len(shape) == 2 and shape[1] not in pixels:
+        message = (
+            f"the model returned a tensor of shape {shape}, one row of {shape[1]} numbers for each image; expected "
+            "answers for every pixel, such as (images, classes, rows, cols)"
+        )
+        raise ProbeError(message)
 
 
 def _axes(shape: tuple[int, ...], picture: tuple[int, ...], targets: tuple[int, ...]) -> Axes:
@@ -184,10 +216,34 @@ def _detached(output: Any) -> Any:
     return output
 
 
+def in_full_precision(output: Any) -> Any:
+    """Return what the network returned with float16 and bfloat16 as float32."""
+    if isinstance(output, Tensor):
+        return output.float() if output.dtype in {torch.float16, torch.bfloat16} else output
+    if isinstance(output, Mapping):
+        copied = copy.copy(output)
+        for key, each in output.items():
+            copied[key] = in_full_precision(each)  # type: ignore[index]
+        return copied
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return type(output)(*map(in_full_precision, output))
+    return type(output)(map(in_full_precision, output)) if isinstance(output, (tuple, list)) else output
+
+
 def pictures_of(images: Any) -> NDArray[np.float32]:
-    """Return what the model is fed as (images, bands, rows, cols) float32; a band is added where there is none."""
+    """Return what the model is fed as (images, bands, rows, cols) float32; a band is added where there is none.
+
+    Raises:
+        DataError: if there are more axes or fewer.
+    """
     values = (
         images.detach().to("cpu", torch.float32).numpy() if isinstance(images, Tensor) else np.asarray(images)
     )
     pictures = np.asarray(values, np.float32)
+    if pictures.ndim not in {3, 4}:
+        message = (
+            f"data: expected images (images, bands, rows, cols) or (images, rows, cols); got shape {pictures.shape}. "
+            "Volumes and rows of pixels cannot be diagnosed: give slices, as images."
+        )
+        raise DataError(message)
     return pictures[:, None] if pictures.ndim == 3 else pictures

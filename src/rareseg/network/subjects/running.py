@@ -42,7 +42,8 @@ class Runner:
         Raises:
             ProbeError: with what the network raised.
         """
-        with self.autocast(), as_probe_error("the model"):
+        mode = ", in training mode," if self.model.training else ""
+        with self.autocast(), as_probe_error(f"the model{mode}"):
             return self.model(self._fed(images))
 
     def watched(self, watch: ActivationWatch, images: Any) -> Any:
@@ -61,6 +62,19 @@ class Runner:
         layout = layout_of(output, picture=shape, targets=tuple(np.shape(fed.targets)))
         return layout, watch.last_activation
 
+    def cast(self, fed: Fed) -> str | None:
+        """Say how images are cast, where the network would refuse them as they come; None where it would not."""
+        images, own = first_picture(fed.images), own_dtype(self.model)
+        # Arrays are made into tensors by the user's loop, which chooses their type.
+        if not isinstance(images, Tensor) or images.dtype == own or self.precision != "fp32":
+            return None
+        given, wanted = spell_dtype(images.dtype), spell_dtype(own)
+        scaled = "" if images.is_floating_point() else ", and not scaled"
+        return (
+            f"The images are {given} and the weights {wanted}: they are cast to {wanted}{scaled}. If your loop does "
+            f"not do that, it stops with an error: images.to(torch.{wanted})."
+        )
+
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context of the training's arithmetic; a network that is itself in half precision needs none."""
         device = self.device.type
@@ -72,6 +86,11 @@ class Runner:
     def _fed(self, images: Any) -> Any:
         """Return a copy of `images` as the network takes them: on its device, floating; layers may write into it."""
         return _placed(as_tensor(images), self.device, own_dtype(self.model))
+
+
+def spell_dtype(dtype: torch.dtype) -> str:
+    """Return "float32" of torch.float32."""
+    return str(dtype).removeprefix("torch.")
 
 
 @contextmanager

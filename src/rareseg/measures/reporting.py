@@ -1,0 +1,138 @@
+"""From what an evaluation gathered to the Report."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rareseg.measures.baseline import constant_predictor
+from rareseg.measures.class_scores import class_scores, transfers, values
+from rareseg.measures.confusion import mean_of_present
+from rareseg.measures.evaluation import Evaluation
+from rareseg.measures.intervals import LEAST_SCENES
+from rareseg.measures.relaxed import RELAXED_PX
+from rareseg.measures.score_intervals import Drawn, Values, drawn, of_difference, of_means
+from rareseg.records.audit import ConstantPredictor
+from rareseg.records.report import MacroScores, MicroScores, Report
+from rareseg.records.scores import Difference
+
+COMPARED = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}
+"""Scores that two maps are compared by, and how they are called."""
+MOST_CONFUSED = 64
+"""Classes up to which the confusion table is written."""
+
+
+class Decision(NamedTuple):
+    """How class maps came of probabilities."""
+
+    rule: str
+    """As in Report.decision."""
+    thresholds: Sequence[float | None]
+    """Per class."""
+    thresholds_from: str
+    chosen_shares: Sequence[float | None]
+    """Each class's share where thresholds were chosen; None where that is unknown."""
+
+
+def report(
+    found: Evaluation,
+    *,
+    decision: Decision,
+    run_digest: str,
+    data: str,
+    part: str,
+    source: str,
+    boundary_px: int,
+    notes: tuple[str, ...],
+) -> Report:
+    """Return the Report of an evaluation.
+
+    Args:
+        found: everything that was counted; at least one pixel.
+        decision: how maps were decided.
+        run_digest, data, part, source, boundary_px, notes: as in Report.
+    """
+    total = found.total
+    scores, draws = values(found), drawn(found.by_scene)
+    return Report(
+        run_digest=run_digest,
+        data=data,
+        part=part,
+        images=len(found.images),
+        decision=decision.rule,
+        thresholds_from=decision.thresholds_from,
+        relaxed_px=int(RELAXED_PX),
+        classes={
+            name: class_scores(found, label, scores=scores, draws=draws, threshold=decision.thresholds[label])
+            for label, name in enumerate(found.classes)
+        },
+        macro=_macro(scores, draws, total.confusion.pixels),
+        constant_predictor=_constant(found),
+        counted_pixels=total.confusion.counted,
+        uncounted_pixels=total.uncounted,
+        notes=(*notes, *_absent_notes(found), *_shape_notes(found), *_scene_notes(draws)),
+        micro=MicroScores(accuracy=total.confusion.accuracy or 0.0),
+        source=source,
+        scenes=draws.scenes,
+        boundary_px=boundary_px,
+        confusion=_confusion(found),
+        by_image=tuple(found.images),
+        transfer=transfers(found, decision.chosen_shares, decision.thresholds),
+    )
+
+
+def differences(one: Evaluation, other: Evaluation) -> tuple[Difference, ...]:
+    """Return how `one` and `other`, of the same images, differ: per class and score, with paired intervals."""
+    ours, theirs = values(one), values(other)
+    first, second = drawn(one.by_scene), drawn(other.by_scene)
+    found = []
+    for label, name in enumerate(one.classes):
+        for score, said in COMPARED.items():
+            this, that = ours[score][label], theirs[score][label]
+            gap = None if this is None or that is None else this - that
+            span = of_difference(first, second, score, label, gap)
+            found.append(
+                Difference(name=name, score=said, this=this, other=that, difference=gap, interval=span)
+            )
+    return tuple(found)
+
+
+def _constant(found: Evaluation) -> ConstantPredictor:
+    confusion = found.total.confusion
+    return constant_predictor(
+        confusion.pixels, confusion.counted, found.classes, overlapping=found.overlapping
+    )
+
+
+def _macro(scores: Values, draws: Drawn, pixels: Sequence[int]) -> MacroScores:
+    means = {name: mean_of_present(by_class) for name, by_class in scores.items() if name in COMPARED}
+    present = sum(count > 0 for count in pixels)
+    return MacroScores(**means, classes=present, intervals=of_means(draws, means))
+
+
+def _absent_notes(found: Evaluation) -> tuple[str, ...]:
+    pixels = zip(found.classes, found.total.confusion.pixels, strict=True)
+    absent = [name for name, count in pixels if not count]
+    return (f"Not measurable, as no counted pixel holds them: {', '.join(absent)}.",) if absent else ()
+
+
+def _confusion(found: Evaluation) -> tuple[tuple[int, ...], ...]:
+    if found.overlapping or len(found.classes) > MOST_CONFUSED:
+        return ()
+    return tuple(tuple(int(count) for count in row) for row in found.total.confusion.counts)
+
+
+def _shape_notes(found: Evaluation) -> tuple[str, ...]:
+    if not found.too_large:
+        return ()
+    return (
+        f"{found.too_large} images are too large for scores of lines and objects (above 67 megapixels): they are left "
+        "out there. Cut them into tiles to have them scored.",
+    )
+
+
+def _scene_notes(draws: Drawn) -> tuple[str, ...]:
+    if draws.scenes >= LEAST_SCENES:
+        return ()
+    return (
+        f"{draws.scenes} scene{'s' if draws.scenes != 1 else ''}: no interval can be told from fewer than "
+        f"{LEAST_SCENES}, so the scores may be luck. Name the scenes in a TOML (group) if images of several are there.",
+    )

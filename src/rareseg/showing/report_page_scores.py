@@ -1,0 +1,231 @@
+"""The scores of every class: what knowing nothing scores, each run, and what it is compared with, side by side."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rareseg.records.report import ClassScores, Report
+from rareseg.records.scores import Difference
+from rareseg.showing.dot_charts import Dot, DotRow, dots
+from rareseg.showing.layout import ABSENT, spell_count, spell_score, spell_share
+from rareseg.showing.report_page_elements import (
+    Html,
+    details,
+    figures,
+    interval,
+    legend,
+    listed,
+    name,
+    note,
+    score,
+    section,
+    table,
+)
+from rareseg.showing.report_page_subjects import (
+    Shown,
+    class_names,
+    constant_scores,
+    scores_of,
+    share,
+)
+
+
+class _Score(NamedTuple):
+    title: str
+    key: str
+    """Field of ClassScores."""
+    against: str = ""
+    """How `Against` calls it."""
+
+
+_PICTURED = note("Line: 95 % interval over scenes drawn anew. Upright tick: what the constant answer scores.")
+_MANY = 24
+"""Classes whose every score is shown at once."""
+
+
+def scores(subjects: Sequence[Shown]) -> Html:
+    """Return the section of scores."""
+    names = class_names(subjects)
+    drawn = figures(_pictures(subjects, names))
+    parts = [
+        legend([one.name for one in subjects]),
+        *([drawn, _PICTURED] if drawn else []),
+        _overview(subjects, names),
+        *(_of_class(subjects, one, is_open=place == 0) for place, one in enumerate(names[:_MANY])),
+        _means(subjects),
+        *_legend(subjects),
+    ]
+    return section("scores", "Scores, class by class", parts)
+
+
+def _pictures(subjects: Sequence[Shown], names: Sequence[str]) -> Iterator[Html]:
+    for title, key in (("IoU", "iou"), ("Average precision", "average_precision")):
+        rows = []
+        for one in names:
+            drawn = [_dot(scores_of(subject, one), key) for subject in subjects]
+            floors = [constant_scores(subject.report, one).get(key) for subject in subjects]
+            floor = next((value for value in floors if value is not None), None)
+            rows.append(DotRow(one, drawn, f"{spell_share(_share(subjects, one))} %", floor))
+        told = f"{title} of each class, 0 to 1, with its 95 % interval and a tick where the constant answer stands."
+        yield dots(title, rows, label=title, beside="share", told=told)
+
+
+def _dot(found: ClassScores | None, key: str) -> Dot | None:
+    value = getattr(found, key) if found else None
+    if found is None or value is None:
+        return None
+    reach = found.intervals.get(key)
+    return Dot(value, reach.low, reach.high) if reach else Dot(value)
+
+
+def _share(subjects: Sequence[Shown], one: str) -> float | None:
+    return next((held for subject in subjects if (held := share(subject.report, one)) is not None), None)
+
+
+def _overview(subjects: Sequence[Shown], names: Sequence[str]) -> Html:
+    alone = len(subjects) == 1
+    headings = ["class", "share&nbsp;%"]
+    for title, floor in (("IoU", "constant"), ("AP", "at random")):
+        headings += [title if alone else f"{title}, {name(one.name)}" for one in subjects]
+        headings.append(f"{title}, {floor}")
+    rows = []
+    for one in names:
+        row = [name(one), spell_share(_share(subjects, one))]
+        for key in ("iou", "average_precision"):
+            row += [_cell(subject, one, key) for subject in subjects]
+            row.append(_dim(_floor(subjects, one, key)))
+        rows.append(row)
+    return table("IoU and average precision of every class", headings, rows, told=False)
+
+
+def _cell(subject: Shown, one: str, key: str) -> Html:
+    found = scores_of(subject, one)
+    value = getattr(found, key) if found else None
+    if found is None or value is None:
+        return ABSENT
+    floor = constant_scores(subject.report, one).get(key)
+    told = score(value, found.intervals.get(key))
+    return told if floor is None or value > floor else f'<strong class="bad">{told}</strong>'
+
+
+def _floor(subjects: Sequence[Shown], one: str, key: str) -> str:
+    told = dict.fromkeys(spell_score(constant_scores(subject.report, one).get(key)) for subject in subjects)
+    return " / ".join(told)
+
+
+def _dim(text: str) -> Html:
+    return f'<span class="dim">{text}</span>'
+
+
+def _of_class(subjects: Sequence[Shown], one: str, *, is_open: bool) -> Html:
+    """Return every score of one class, a row each."""
+    if not any((found := scores_of(subject, one)) and found.pixels for subject in subjects):
+        return ""
+    rivals = [subject for subject in subjects if _differences(subject, one)]
+    headings = ["score", "constant answer", *(name(subject.name) for subject in subjects)]
+    for subject in rivals:
+        if subject.report.against:
+            headings += [name(subject.report.against.name), f"difference to {name(subject.name)}"]
+    rows = [row for held in _named(subjects) if (row := _row(subjects, rivals, one, held)) is not None]
+    title = f"Every score of {one}"
+    pixels = " / ".join(
+        dict.fromkeys(spell_count(found.pixels) for subject in subjects if (found := scores_of(subject, one)))
+    )
+    summary = f'Every score of {name(one)} <span class="dim">{pixels} px labelled</span>'
+    return details(summary, table(title, headings, rows, told=False), is_open=is_open)
+
+
+def _named(subjects: Sequence[Shown]) -> Iterator[_Score]:
+    relaxed = " / ".join(dict.fromkeys(str(one.report.relaxed_px) for one in subjects))
+    boundary = " / ".join(dict.fromkeys(str(one.report.boundary_px) for one in subjects))
+    yield _Score("IoU", "iou", "IoU")
+    yield _Score("F1", "f1", "F1")
+    yield _Score("precision", "precision", "precision")
+    yield _Score("recall", "recall", "recall")
+    yield _Score("average precision (AP)", "average_precision", "AP")
+    yield _Score(f"F1 within {relaxed} px", "relaxed_f1", "relaxed F1")
+    yield _Score(f"precision within {relaxed} px", "relaxed_precision", "relaxed precision")
+    yield _Score(f"recall within {relaxed} px", "relaxed_recall", "relaxed recall")
+    yield _Score(f"break-even within {relaxed} px", "break_even", "break-even")
+    yield _Score(f"boundary IoU, {boundary} px", "boundary_iou", "boundary IoU")
+    yield _Score("ROC area (near 1 for any rare class)", "roc_area", "ROC area")
+    yield _Score("calibration error (0 is best)", "calibration_error", "calibration error")
+    yield _Score("expected share", "expected_share", "expected share")
+    yield _Score("threshold", "threshold", "threshold")
+
+
+def _row(subjects: Sequence[Shown], rivals: Sequence[Shown], one: str, held: _Score) -> list[Html] | None:
+    found = [scores_of(subject, one) for subject in subjects]
+    values = [getattr(scores, held.key) if scores else None for scores in found]
+    if all(value is None for value in values):
+        return None
+    row = [held.title, _dim(_floor(subjects, one, held.key))]
+    for scores_held, value in zip(found, values, strict=True):
+        row.append(score(value, scores_held.intervals.get(held.key) if scores_held else None))
+    for subject in rivals:
+        row += _beside(_differences(subject, one), held)
+    return row
+
+
+def _differences(subject: Shown, one: str) -> list[Difference]:
+    against = subject.report.against
+    return [held for held in against.differences if held.name == one] if against else []
+
+
+def _beside(differences: Sequence[Difference], held: _Score) -> list[Html]:
+    found = next((one for one in differences if one.score.lower() == held.against.lower()), None)
+    if found is None:
+        return [ABSENT, ABSENT]
+    if found.difference is None:
+        return [score(found.other), ABSENT]
+    told = f"{found.difference:+.3f}{interval(found.interval)}"
+    return [score(found.other), f"<strong>{told}</strong>" if found.certain else told]
+
+
+def _means(subjects: Sequence[Shown]) -> Html:
+    """Return the means, and accuracy as the last row: it is the majority class's score."""
+    headings = ["mean over the classes present", "constant answer", *(name(one.name) for one in subjects)]
+    keys = (
+        ("IoU", "iou"),
+        ("F1", "f1"),
+        ("precision", "precision"),
+        ("recall", "recall"),
+        ("average precision", "average_precision"),
+    )
+    reports = [one.report for one in subjects]
+    constants = [report.constant_predictor for report in reports]
+    rows = []
+    for title, key in keys:
+        floors = [spell_score(one.macro_iou) for one in constants] if key == "iou" else [ABSENT]
+        values = [score(getattr(report.macro, key), report.macro.intervals.get(key)) for report in reports]
+        rows.append([title, _dim(" / ".join(dict.fromkeys(floors))), *values])
+    accuracies = " / ".join(dict.fromkeys(spell_score(one.accuracy) for one in constants))
+    last = ["accuracy over all pixels (says little here)", _dim(accuracies)]
+    rows.append([*last, *(spell_score(report.micro.accuracy) for report in reports)])
+    return details(
+        "Means over classes, and accuracy", table("Means over classes", headings, rows, told=False)
+    )
+
+
+def _legend(subjects: Sequence[Shown]) -> Iterator[Html]:
+    for one in subjects:
+        report = one.report
+        of = "" if len(subjects) == 1 else f"{one.name}: "
+        yield note(f"{of}{_decided(report)}")
+        absent = [held for held, found in report.classes.items() if not found.pixels]
+        if absent:
+            yield note(f"{of}Not measurable, as no counted pixel holds them: {', '.join(absent)}.")
+        if report.against:
+            yield (
+                f"<p>{of and name(of)}Compared with {name(report.against.name)} on the same {report.against.images} "
+                "images; a difference in bold is certain: its 95 % interval, paired over scenes, leaves out zero.</p>"
+            )
+            yield listed(map(name, report.against.notes))
+
+
+def _decided(report: Report) -> str:
+    told = f" Thresholds: from {report.thresholds_from}." if report.thresholds_from else ""
+    if report.source == "classes":
+        return "Maps of classes were scored; they rank nothing, so they have no AP and no curve."
+    if report.decision == "threshold":
+        return f"The map is decided by thresholds.{told}"
+    return f"The map gives the likeliest class; a threshold is to read only.{told}"

@@ -1,0 +1,104 @@
+"""Report: from the records of evaluations, and the pictures beside them, to one page."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rareseg.errors import RecordError, SettingError
+from rareseg.records import codec
+from rareseg.records.audit import Audit
+from rareseg.records.diagnosis import Diagnosis
+from rareseg.records.plan import Plan
+from rareseg.records.report import Report
+from rareseg.records.run import Run
+from rareseg.showing.report_page import Shown, page
+
+One = TypeVar("One")
+_PICTURE = re.compile(r"\d\d_(photo\.jpg|truth\.png|answer_\d+\.png)")
+REPORT = "report.json"
+MOST_PICTURE = 8_000_000
+"""Bytes of a picture: more was not drawn by `evaluate`."""
+
+
+def views_folder(report: Path) -> Path:
+    """Return the folder of the pictures of a report."""
+    return report.with_suffix(".views")
+
+
+def drawn_before(folder: Path) -> list[Path]:
+    """Return the pictures of an earlier report in `folder`."""
+    return [path for path in folder.glob("*") if _PICTURE.fullmatch(path.name)] if folder.is_dir() else []
+
+
+def page_file(subjects: Sequence[Path], output: Path | None) -> Path:
+    """Return where the page goes.
+
+    Raises:
+        SettingError: if that is not said for several reports, or there is none.
+    """
+    if not subjects:
+        message = "Expected a run or a report to show; received none."
+        raise SettingError(message)
+    if output is not None:
+        return output
+    if len(subjects) > 1:
+        message = (
+            f"Expected an output for the page of {len(subjects)} reports, such as page.html; received none."
+        )
+        raise SettingError(message)
+    return _file(subjects[0]).with_suffix(".html")
+
+
+def report_page(subjects: Sequence[Path]) -> str:
+    """Return the page of these reports: files, or folders of runs that hold one.
+
+    Raises:
+        RecordError: if one is missing or damaged.
+    """
+    return page([_shown(subject) for subject in subjects])
+
+
+def _file(subject: Path) -> Path:
+    return subject / REPORT if subject.is_dir() else subject
+
+
+def _shown(subject: Path) -> Shown:
+    file = _file(subject)
+    if not file.is_file():
+        message = (
+            f"{subject}: expected a report, or a run that holds {REPORT}; {file} is not there. Write one by: "
+            f"rareseg evaluate RUN DATA -o {file}"
+        )
+        raise RecordError(message)
+    report = codec.read(file, Report)
+    folder = file.parent
+    run = _beside(folder / "run.json", Run)
+    if run is not None and codec.digest(run) != report.run_digest:
+        run = None
+    return Shown(
+        name=file.stem if run is None and not subject.is_dir() else folder.resolve().name,
+        report=report,
+        audit=None if run is None else _beside(folder / "audit.json", Audit),
+        plan=None if run is None else _beside(folder / "plan.json", Plan),
+        run=run,
+        diagnosis=_beside(folder / "diagnosis.json", Diagnosis),
+        pictures=_pictures(folder, report),
+    )
+
+
+def _beside(file: Path, kind: type[One]) -> One | None:
+    return codec.read(file, kind) if file.is_file() else None
+
+
+def _pictures(folder: Path, report: Report) -> dict[str, bytes]:
+    """Read the pictures beside a report that are there; names in it may not lead elsewhere."""
+    if not report.views_folder or Path(report.views_folder).name != report.views_folder:
+        return {}
+    names = {name for view in report.views for name in (view.photo, view.truth, *view.answers)}
+    files = {name: folder / report.views_folder / name for name in names if Path(name).name == name}
+    return {
+        name: file.read_bytes()
+        for name, file in files.items()
+        if file.is_file() and file.stat().st_size <= MOST_PICTURE
+    }

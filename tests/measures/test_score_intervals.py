@@ -1,0 +1,85 @@
+"""Intervals over scenes: as wide as scenes differ, paired where two maps share them."""
+
+import numpy as np
+import pytest
+
+from rareseg.measures.confusion import Confusion
+from rareseg.measures.curves import BINS, ScoreHistogram
+from rareseg.measures.scene_counts import SceneCounts
+from rareseg.measures.score_intervals import SCORES, drawn, of_class, of_difference, of_means
+
+
+def scenes(rows):
+    """Counts of scenes; each row is (hits, missed, false, right background) and a score bin for hits."""
+    counts = SceneCounts.empty(len(rows), 2, overlapping=False)
+    for number, (hits, missed, false, rest) in enumerate(rows):
+        confusion = Confusion(np.array([[rest, false], [missed, hits]]), overlapping=False)
+        curve = ScoreHistogram.empty(2)
+        curve.positives[1, BINS - 10], curve.positives[1, 10] = hits, missed
+        curve.negatives[1, BINS - 10], curve.negatives[1, 10] = false, rest
+        curve.positives[0, BINS - 10], curve.negatives[0, 10] = rest, hits
+        counts.add(number, curve, confusion)
+    return counts
+
+
+def values(rows):
+    hits, missed, false, _ = np.sum(rows, axis=0)
+    iou = hits / (hits + missed + false)
+    own = dict.fromkeys(SCORES, (None, 0.5))
+    return own | {"iou": (0.9, float(iou)), "recall": (0.9, float(hits / (hits + missed)))}
+
+
+def test_scenes_that_agree_leave_no_doubt_and_others_do():
+    alike = [(80, 20, 10, 890)] * 6
+    spread = [(95, 5, 2, 898), (40, 60, 30, 870), (80, 20, 10, 890), (60, 40, 50, 850), (90, 10, 1, 899)]
+    narrow = of_class(drawn(scenes(alike)), 1, values(alike))["iou"]
+    wide = of_class(drawn(scenes(spread)), 1, values(spread))["iou"]
+    assert narrow.low == pytest.approx(narrow.high) == pytest.approx(80 / 110)
+    assert wide.high - wide.low > 0.2
+    assert 0 <= wide.low < values(spread)["iou"][1] < wide.high <= 1
+
+
+def test_the_interval_holds_the_score_of_new_scenes_nineteen_times_of_twenty():
+    rng = np.random.default_rng(0)
+    population = rng.beta(6, 3, 4000)
+    truth = population.mean()
+    held = 0
+    for start in range(0, 800, 8):
+        rows = [
+            (round(1000 * one), 1000 - round(1000 * one), 0, 5000) for one in population[start : start + 8]
+        ]
+        span = of_class(drawn(scenes(rows)), 1, values(rows))["recall"]
+        held += span.low <= truth <= span.high
+    assert 0.9 <= held / 100 <= 0.99
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_fewer_than_three_scenes_have_none(count):
+    rows = [(80, 20, 10, 890)] * count
+    assert of_class(drawn(scenes(rows)), 1, values(rows)) == {}
+
+
+def test_an_absent_class_has_no_interval():
+    rows = [(80, 20, 10, 890), (70, 30, 10, 890), (60, 40, 10, 890)]
+    absent = dict.fromkeys(SCORES, (None, None))
+    assert of_class(drawn(scenes(rows)), 1, absent) == {}
+
+
+def test_means_have_intervals_too():
+    rows = [(95, 5, 2, 898), (40, 60, 30, 870), (80, 20, 10, 890), (60, 40, 50, 850)]
+    span = of_means(drawn(scenes(rows)), {"iou": 0.75, "f1": None})
+    assert set(span) == {"iou"}
+    assert span["iou"].low < 0.75 < span["iou"].high
+
+
+def test_a_paired_difference_is_surer_than_two_scores():
+    easy = [(95, 5, 2, 898), (40, 60, 30, 870), (80, 20, 10, 890), (60, 40, 50, 850), (20, 80, 40, 860)]
+    harder = [(hits - 5, missed + 5, false, rest) for hits, missed, false, rest in easy]
+    one, other = drawn(scenes(easy)), drawn(scenes(harder))
+    gap = values(easy)["iou"][1] - values(harder)["iou"][1]
+    span = of_difference(one, other, "iou", 1, gap)
+    alone = of_class(one, 1, values(easy))["iou"]
+    assert 0 < span.low < gap < span.high
+    assert span.high - span.low < (alone.high - alone.low) / 4
+    assert of_difference(one, other, "iou", 1, None) is None
+    assert of_difference(other, one, "iou", 1, -gap).high < 0

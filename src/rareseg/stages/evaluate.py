@@ -156,7 +156,7 @@ def _by_class(thresholds: Mapping[str, float], dataset: Dataset) -> list[float |
 def _evaluated(subject: _Subject, asked: Asked) -> Evaluated:
     here, source, pairs = subject.here, subject.source, subject.choice.pairs
     looked_at = shapes_of(here.root, here.dataset, pairs) if asked.shapes else {}
-    other = None if asked.against is None else _other(asked.against, here, pairs, asked.written)
+    other = None if asked.against is None else _other(asked.against, source.name, here, pairs, asked.written)
     width = boundary_px([(pair.height, pair.width) for pair in pairs])
     found = _scored(source, pairs, here, width, looked_at)
     if not found.total.confusion.counted:
@@ -188,14 +188,21 @@ def _scored(
         return evaluate_source(source, pairs, here.root, here.dataset, width=width, shapes=shapes, task=task)
 
 
-def _other(against: Path, here: _Data, pairs: Sequence[Pair], written: Written) -> Source:
+def _other(against: Path, own: str, here: _Data, pairs: Sequence[Pair], written: Written) -> Source:
     if not (against / RUN).is_file():
         return _folder(against, here, pairs, written)
     trained = load_run(against)
     check_fit(trained, here.dataset, here.path)
-    name = against.resolve().name
+    name = _told_apart(against, own)
     notes = seen_notes(pairs, trained.audit.dataset, name)
     return of_run(trained, here.root, here.dataset, pairs, name=name, notes=notes)
+
+
+def _told_apart(folder: Path, own: str) -> str:
+    """Return the folder's name, with as many folders above it as tell it from `own`: many runs are called run."""
+    parts = folder.resolve().parts
+    names = ("/".join(parts[-count:]) for count in range(1, len(parts)))
+    return next((name for name in names if name != own), own)
 
 
 def _against(other: Source, found: Evaluation, subject: _Subject, width: int) -> Against:

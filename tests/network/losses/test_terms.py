@@ -300,7 +300,7 @@ OUT_OF_RANGE = [
     for setting in find(name).settings
     for value in (setting.low - 1, setting.high + 1, setting.low if setting.open_low else setting.low - 2)
     # Functions take more than plans where a setting has no natural end.
-    if setting.kind == "number" and setting.name != "ramp" and value < 3
+    if setting.kind in ("number", "whole number") and setting.name != "ramp" and value < 3
 ]
 
 

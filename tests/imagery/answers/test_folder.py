@@ -313,3 +313,12 @@ def test_answers_come_with_the_truth_block_by_block(save, data, random, tmp_path
         np.testing.assert_array_equal(block.answer.probabilities, part)
         assert block.labels.shape == (height, width)
     assert sum((block.labels == 1).sum() for block in blocks) > 0
+
+
+def test_predictions_of_images_that_are_not_asked_about_are_no_strangers(save, data, random, tmp_path):
+    root, dataset = data
+    for stem in STEMS:
+        save(f"p/{stem}.png", (chance(random) * 255).astype("uint8"))
+    found = find_answers(tmp_path / "p", dataset.pairs[:1], root=root, dataset=dataset)
+    assert [one.pair for one in found.answered] == [dataset.pairs[0]]
+    assert not any("named after none" in note for note in found.notes)

@@ -137,7 +137,11 @@ def _named(folder: Path, pairs: Sequence[Pair], dataset: Dataset) -> tuple[list[
             f"end with those of the images, such as {expected}; found {found}. Rename the predictions."
         )
         raise LayoutError(message)
-    strangers = sum(one is None for one in read)
+    # Images of other parts are not asked about; their predictions are no strangers.
+    others = Names(dataset.pairs, dataset.classes)
+    strangers = sum(
+        one is None and others.read(path, folder) is None for one, path in zip(read, files, strict=True)
+    )
     pictures = sum(one is not None and one.picture for one in read)
     notes = [f"{strangers} files are named after none of the labelled images."] if strangers else []
     notes += [f"{pictures} files are previews by their names; they are not read."] if pictures else []

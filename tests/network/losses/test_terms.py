@@ -318,3 +318,5 @@ def test_terms_refuse_classes_and_weights_before_they_see_an_image():
     for terms in (tversky_terms, focal_tversky_terms):
         with pytest.raises(SettingError, match="not both 0"):
             terms(false_positive_weight=0.0, false_negative_weight=0.0)
+    with pytest.raises(SettingError, match="background"):
+        unified_focal_terms(background=-1)

@@ -45,3 +45,11 @@ def test_a_threshold_that_is_off_in_both_modes_alike_is_no_gap():
     assert numerics.batch_norm_gap(modes(training=0.0, evaluation=0.0, gap=0.9)) is None
     assert numerics.batch_norm_gap(modes(training=0.008, evaluation=0.0002, gap=0.2)) is None
     assert numerics.batch_norm_gap(modes(training=0.06, evaluation=0.03, gap=0.9)) is None
+
+
+def test_statistics_that_cannot_have_settled_yet_are_no_disease():
+    gap = modes(training=0.05, evaluation=0.0, gap=1.1)
+    for told in ({"steps_trained": 3}, {"epochs_trained": 1.0}, {"steps_trained": 3, "epochs_trained": 30.0}):
+        assert numerics.batch_norm_gap(replace(gap, **told)).confidence < 0.5
+    for told in ({"steps_trained": 300}, {"epochs_trained": 2.0}, {"steps_trained": 300, "epochs_trained": 1.0}):
+        assert numerics.batch_norm_gap(replace(gap, **told)).confidence == 0.95

@@ -11,6 +11,10 @@ LEAST = 1e-4
 """Shares below this are the same: none."""
 MOVED = 0.5
 """Change of log-odds between modes, in their standard deviations, below which maps look alike."""
+BEGUN = 10
+"""Steps, told by the user, below which statistics cannot have settled."""
+FIRST_EPOCHS = 2
+"""The same in epochs, where no steps are told."""
 
 
 def batch_norm_gap(evidence: Evidence) -> Suspicion | None:
@@ -25,8 +29,10 @@ def batch_norm_gap(evidence: Evidence) -> Suspicion | None:
     if not worse and nearer is None:
         return None
     share, usual = answers.eval_mode_share or 0.0, answers.train_mode_share or 0.0
+    sure = 0.95 if worse or nearer else 0.85
     return Suspicion(
-        0.95 if worse or nearer else 0.85,
+        # Running statistics follow in steps of 1 to 10 %: after a handful of steps they are of the first batches still.
+        0.4 if _hardly_begun(evidence) else sure,
         f"On the same images, average precision is {stirred:.3g} with the batch's statistics and {still:.3g} with "
         f"those that evaluation uses, and the rarest class gets {usual:.3g} and {share:.3g} of the pixels (batches of "
         f"{wiring.smallest_batch}).",
@@ -43,6 +49,12 @@ def batch_norm_gap(evidence: Evidence) -> Suspicion | None:
             ),
         ),
     )
+
+
+def _hardly_begun(evidence: Evidence) -> bool:
+    if evidence.steps_trained is not None:
+        return evidence.steps_trained < BEGUN
+    return evidence.epochs_trained is not None and evidence.epochs_trained < FIRST_EPOCHS
 
 
 def _share_runs_away(answers: AnswersEvidence, evidence: Evidence) -> bool | None:

@@ -68,6 +68,23 @@ def test_an_output_that_exists_is_refused_before_any_work(
         calls[verb](output=tmp_path / "out.json", overwrite=True)
 
 
+@pytest.mark.parametrize(
+    ("given", "such_as"), [("out.html", "out.json"), ("out", "out/report.json"), ("", "report.json")]
+)
+def test_a_report_goes_to_a_json_file_or_nowhere(given, such_as, roads, roads_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "evaluate_run", no_work)
+    with pytest.raises(SettingError, match=r"expected a file that ends in \.json") as caught:
+        verbs.evaluate(roads_run, roads, output=tmp_path / given)
+    assert f"such as {tmp_path / such_as};" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_in_the_place_of_the_run_is_told_apart(roads, roads_run):
+    with pytest.raises(SettingError, match=r"expected the run first, then the data") as caught:
+        verbs.evaluate(roads, roads_run)
+    assert f"rareseg evaluate {roads_run} {roads}" in str(caught.value)
+
+
 def test_train_refuses_a_used_folder_before_any_work(roads, tmp_path, monkeypatch):
     monkeypatch.setattr(given, "audit_data", no_work)
     (tmp_path / "notes.txt").write_text("mine")

@@ -208,8 +208,12 @@ def test_the_whole_viewer_works_by_keys(tab, files):
     assert tab.counts()["found"] == 0
     tab.press("1")
     assert "Photo" in tab.run("return document.getElementById('viewer-map').getAttribute('aria-label')")
+    image = tab.run("return document.getElementById('viewer-photo-caption').textContent")
+    assert tab.run("return document.getElementById('viewer-map-caption').textContent") == image != ""
     tab.press("4")
     assert tab.counts() == whole
+    caption = tab.run("return document.getElementById('viewer-map-caption').textContent")
+    assert caption.startswith("road: found, missed and invented, threshold ")
     first = tab.run("return document.getElementById('viewer-image').value")
     tab.press("n")
     tab.wait("document.getElementById('viewer-image').value === '1'")

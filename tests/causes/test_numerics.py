@@ -51,5 +51,9 @@ def test_statistics_that_cannot_have_settled_yet_are_no_disease():
     gap = modes(training=0.05, evaluation=0.0, gap=1.1)
     for told in ({"steps_trained": 3}, {"epochs_trained": 1.0}, {"steps_trained": 3, "epochs_trained": 30.0}):
         assert numerics.batch_norm_gap(replace(gap, **told)).confidence < 0.5
-    for told in ({"steps_trained": 300}, {"epochs_trained": 2.0}, {"steps_trained": 300, "epochs_trained": 1.0}):
+    for told in (
+        {"steps_trained": 300},
+        {"epochs_trained": 2.0},
+        {"steps_trained": 300, "epochs_trained": 1.0},
+    ):
         assert numerics.batch_norm_gap(replace(gap, **told)).confidence == 0.95

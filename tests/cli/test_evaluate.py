@@ -53,6 +53,12 @@ def test_what_is_not_said_is_left_to_the_verb(run_cli, said, tmp_path):
             "Expected CLASS=P, such as road=0.3; received road",
         ),
         (["a", "--predictions", "c", "--threshold", "road=x"], "Expected CLASS=P"),
+        (
+            ["a", "--predictions", "c", "--threshold", "0.3"],
+            "Expected CLASS=P, such as road=0.3; received 0.3",
+        ),
+        (["a"], "rareseg evaluate RUN a, or maps of any tool with --predictions"),
+        (["a", "b", "--predictions", "c"], "rareseg evaluate RUN DATA --against c"),
     ],
 )
 def test_a_malformed_line_is_refused(run_cli, said, arguments, complaint):
@@ -65,7 +71,24 @@ def test_a_malformed_line_is_refused(run_cli, said, arguments, complaint):
 def test_what_belongs_to_predictions_is_refused_for_a_run(run_cli, tmp_path):
     result = run_cli("evaluate", tmp_path, tmp_path, "--kind", "classes", "--threshold", "road=0.2")
     assert result.exit_code == 1
-    assert "kind, thresholds: a run knows what it answers" in result.stderr
+    assert "kind, thresholds: this is said of the predictions of other tools" in result.stderr
+    assert "Leave kind and thresholds out" in result.stderr
+
+
+def test_a_run_alone_is_asked_for_data(run_cli, said, tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    result = run_cli("evaluate", tmp_path)
+    assert result.exit_code == 2
+    assert "is a run: which labelled images should it be scored on?" in " ".join(result.stderr.split())
+
+
+def test_what_was_scored_and_where_its_page_lies_is_told(run_cli, said, tmp_path):
+    result = run_cli("evaluate", tmp_path, "--predictions", tmp_path / "maps", "-o", tmp_path / "out.json")
+    assert "Report  maps on " in result.stdout
+    assert f"Page: {tmp_path / 'out.html'}" in result.stdout.splitlines()
+    silent = run_cli("evaluate", tmp_path, "--predictions", tmp_path, "-o", tmp_path / "out.json", "--json")
+    assert "Page:" not in silent.stdout
+    assert "Page:" not in run_cli("evaluate", tmp_path, tmp_path).stdout
 
 
 def test_report_says_where_the_page_lies(run_cli, monkeypatch, tmp_path):

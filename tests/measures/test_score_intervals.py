@@ -6,7 +6,7 @@ import pytest
 from rareseg.measures.confusion import Confusion
 from rareseg.measures.curves import BINS, ScoreHistogram
 from rareseg.measures.scene_counts import SceneCounts
-from rareseg.measures.score_intervals import SCORES, drawn, of_class, of_difference, of_means
+from rareseg.measures.score_intervals import SCORES, drawn, drawn_alike, of_class, of_difference, of_means
 
 
 def scenes(rows):
@@ -67,9 +67,63 @@ def test_an_absent_class_has_no_interval():
 
 def test_means_have_intervals_too():
     rows = [(95, 5, 2, 898), (40, 60, 30, 870), (80, 20, 10, 890), (60, 40, 50, 850)]
-    span = of_means(drawn(scenes(rows)), {"iou": 0.75, "f1": None})
+    by_class = {"iou": (0.9, 0.6), "f1": (None, None)}
+    span = of_means(drawn(scenes(rows)), {"iou": 0.75, "f1": None}, by_class)
     assert set(span) == {"iou"}
     assert span["iou"].low < 0.75 < span["iou"].high
+
+
+EMPTY = (0, 0, 0, 1000)
+"""A scene without the class."""
+
+
+@pytest.mark.parametrize("holding", [1, 2])
+def test_a_class_of_fewer_than_three_scenes_has_none_however_many_scenes_there_are(holding):
+    rows = [(80, 20, 10, 890)] * holding + [EMPTY] * 20
+    found = drawn(scenes(rows))
+    # Whether probabilities can be believed is seen without the class, too.
+    assert set(of_class(found, 1, values(rows))) == {"calibration_error"}
+    assert "iou" in of_class(found, 0, values(rows))
+    assert of_difference(found, found, "iou", 1, 0.1) is None
+    assert of_means(found, {"iou": 0.8}, {"iou": (0.9, 0.7)}) == {}
+
+
+def test_scenes_that_lack_the_class_are_no_witnesses():
+    rows = [(95, 5, 2, 898), (40, 60, 30, 870), (80, 20, 10, 890)]
+    few = of_class(drawn(scenes(rows)), 1, values(rows))["recall"]
+    among = of_class(drawn(scenes(rows + [EMPTY] * 20)), 1, values(rows))["recall"]
+    assert among.high - among.low > 0.8 * (few.high - few.low)
+
+
+def test_the_interval_of_a_class_in_few_of_many_scenes_holds_what_it_says():
+    rng = np.random.default_rng(1)
+    population = rng.beta(6, 3, 4000)
+    held = 0
+    for start in range(0, 800, 4):
+        rows = [
+            (round(1000 * one), 1000 - round(1000 * one), 0, 5000) for one in population[start : start + 4]
+        ]
+        rows += [EMPTY] * 16
+        span = of_class(drawn(scenes(rows)), 1, values(rows))["recall"]
+        held += span.low <= population.mean() <= span.high
+    assert 0.91 <= held / 200 <= 0.99
+
+
+def test_two_maps_that_count_other_scenes_are_still_paired():
+    rows = [(95, 5, 2, 898), (40, 60, 30, 870), (80, 20, 10, 890), (60, 40, 50, 850), (20, 80, 40, 860)]
+    left_out = [*rows[:-1], (0, 0, 0, 0)]
+    one, other = drawn_alike(scenes(rows), scenes(left_out))
+    assert one.scenes == other.scenes == 5
+    # Draws without the last scene score the same by both.
+    same = one.pooled.iou[:, 1] == other.pooled.iou[:, 1]
+    assert 0.2 < same.mean() < 0.7
+
+
+def test_nothing_counted_has_no_interval():
+    nothing = [(0, 0, 0, 0)] * 3
+    one, other = drawn_alike(scenes(nothing), scenes(nothing))
+    assert one.scenes == 0
+    assert of_difference(one, other, "iou", 1, None) is None
 
 
 def test_a_paired_difference_is_surer_than_two_scores():

@@ -43,7 +43,7 @@ def test_precision_against_recall_with_the_map_and_chance(report):
     assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([0.69], [0.71])
     assert set(chance.get_ydata()) == {0.03}
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("recall", "precision")
-    assert labels(axes) == ["road, AP 0.748 [0.700, 0.800]"]
+    assert labels(axes) == ["road, AP 0.748 [0.700, 0.800]", "ranked at random"]
 
 
 def test_other_curves(report):

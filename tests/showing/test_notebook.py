@@ -31,7 +31,7 @@ def test_small_records_show_their_fields(report_record):
     html = road._repr_html_()
     assert html.startswith("<table><caption>ClassScores</caption>")
     assert '<th style="text-align:left">iou</th><td style="text-align:left">0.54</td>' in html
-    assert "0.25" in html
+    assert "iou: 0.25 to 0.75" in html
     assert "–" in html
 
 

@@ -139,14 +139,14 @@ def test_the_question_comes_first_with_number_interval_and_constant_answer(text,
     told = _shown(text)
     reach = road.intervals["iou"]
     assert (
-        f"IoU {road.iou:.3f} [{reach.low:.3f}, {reach.high:.3f}]; the constant answer, background everywhere, "
+        f"(IoU): {road.iou:.3f} [{reach.low:.3f}, {reach.high:.3f}]; the constant answer, background everywhere, "
         "scores 0.000."
     ) in told
     assert f"Yes. It finds {100 * road.recall:.0f} %" in told
     order = [
         "Does it find", "Scores, class by class", "How rare it is", "The plan", "How training went", "Look at it",
         "Precision against recall", "Whether probabilities", "Where it is good", "As lines", "taken for which",
-        "The worst images", "Thresholds to work at", "The diagnosis", "Worth knowing",
+        "The worst images", "Thresholds to work at", "The diagnosis", "Worth knowing", "What the words mean",
     ]  # fmt: skip
     places = [told.index(one) for one in order]
     assert places == sorted(places)
@@ -180,15 +180,17 @@ def test_a_score_stands_beside_the_constant_answer_and_the_other_tool(text, whol
         f"{road.average_precision:.3f} [{reach.low:.3f}, {reach.high:.3f}]",
     ]
     rows = [row for row in _read(text).rows if row and row[0] == "IoU"]
-    assert rows[0][3:] == ["0.410", "+0.160 [0.110, 0.200]"]
+    assert rows[0][3:] == ["0.410", "+0.160 [+0.110, +0.200]"]
+    headings = next(row for row in _read(text).rows if row[:2] == ["score", "constant answer"])
+    assert headings[3:] == ["plain U-Net", "muon − plain U-Net"]
     assert "<strong>+0.160" in text
     assert "<strong>+0.010" not in text
 
 
 def test_the_majority_class_is_compared_with_its_share(text, whole):
     share = whole.report.classes["background"].pixels / whole.report.counted_pixels
-    rows = [row for row in _read(text).rows if row and row[0] == "background" and len(row) == 6]
-    assert [row[3] for row in rows] == [f"{share:.3f}"]
+    rows = [row for row in _read(text).rows if row and row[0] == "background" and len(row) == 7]
+    assert [row[4] for row in rows] == [f"{share:.3f}"]
     f1 = [row for row in _read(text).rows if row and row[0] == "F1"]
     assert f"{2 * share / (1 + share):.3f}" in [row[1] for row in f1]
 
@@ -301,7 +303,11 @@ def test_several_runs_stand_side_by_side(both, whole, other):
     road = next(one for one in charts if one.startswith("<bdi>road</bdi>"))
     assert 'class="line s1"' in road
     assert 'class="line s2"' in road
-    overview = next(row for row in read.rows if row[:2] == ["road", f"{_percent(whole)}"])
+    overview = next(
+        row
+        for row in read.rows
+        if row[:2] == ["road", " / ".join(dict.fromkeys([_percent(whole), _percent(other)]))]
+    )
     first, second = (one.report.classes["road"].intervals["iou"] for one in (whole, other))
     assert overview[2].endswith(f"[{first.low:.3f}, {first.high:.3f}]")
     assert overview[3].endswith(f"[{second.low:.3f}, {second.high:.3f}]")

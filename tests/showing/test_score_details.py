@@ -84,6 +84,8 @@ def test_edges_lines_and_objects_have_their_units(report_record):
         (0.01, 0.05, "better"),
         (-0.05, -0.01, "worse"),
         (-0.01, 0.05, "may be chance"),
+        (0.0001, 0.0003, "below 0.001"),
+        (-0.0003, -0.0001, "below 0.001"),
         (None, None, "too few scenes"),
     ],
 )
@@ -126,3 +128,19 @@ def test_a_threshold_that_does_not_carry_over_says_what_it_costs(report_record):
 def test_maps_of_classes_have_no_table_of_probabilities(report_record):
     assert "Probabilities" in draw(report_record)
     assert "Probabilities" not in draw(replace(report_record, source="classes"))
+
+
+def test_a_constant_answer_of_several_classes_scores_the_share_of_each(report_record):
+    both = replace(report_record.constant_predictor, answer="background + wood")
+    background = report_record.classes["background"]
+    wood = replace(background, pixels=300_000)
+    classes = {"background": background, "wood": wood, "road": report_record.classes["road"]}
+    lines = draw(
+        replace(
+            report_record, constant_predictor=both, classes=classes, counted_pixels=500_000, confusion=()
+        ),
+        width=140,
+    )
+    told = next(line for line in lines.splitlines() if line.strip().startswith("wood"))
+    # Once as IoU of the constant answer, once as average precision at random.
+    assert told.count("0.600") == 2

@@ -1,5 +1,7 @@
 """From records to the page: which files are read, and which are not."""
 
+import json
+import re
 import shutil
 
 import pytest
@@ -90,3 +92,97 @@ def test_names_in_a_report_do_not_lead_elsewhere(copied, tmp_path):
     (copied / "report.views").mkdir()
     codec.write(copied / "report.json", told, overwrite=True)
     assert "image/jpeg;base64" not in report_page([copied])
+
+
+@pytest.mark.parametrize("folder", ["..", "report.views\0", "views"])
+def test_other_folders_than_those_of_views_are_not_looked_into(copied, folder):
+    report = codec.read(copied / "report.json", Report)
+    view = report.views[0]
+    if "\0" not in folder:
+        (copied / folder).mkdir(exist_ok=True)
+        shutil.copy(copied / "report.views" / view.photo, copied / folder / view.photo)
+    codec.write(copied / "report.json", replace(report, views_folder=folder), overwrite=True)
+    assert "image/jpeg;base64" not in report_page([copied])
+
+
+@pytest.mark.parametrize("name", ["run.json", "00_photo.jpg\0", "../00_photo.jpg", ".."])
+def test_other_files_than_pictures_are_not_embedded(copied, name):
+    report = codec.read(copied / "report.json", Report)
+    before = json.loads(viewer_data(report_page([copied])))
+    (copied / "report.views" / "run.json").write_text("secret")
+    views = (replace(report.views[0], photo=name), *report.views[1:])
+    codec.write(copied / "report.json", replace(report, views=views), overwrite=True)
+    after = json.loads(viewer_data(report_page([copied])))
+    assert len(after["runs"][0]["views"]) == len(before["runs"][0]["views"]) - 1
+
+
+def viewer_data(page):
+    return page.split('id="viewer-data">')[1].split("</script>")[0]
+
+
+def edited(report, **changes):
+    scores = replace(report.classes["foreground"], **changes)
+    return replace(report, classes={**report.classes, "foreground": scores})
+
+
+def shorter(held, field):
+    return replace(held, **{field: getattr(held, field)[:-1]})
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda one: edited(one, iou=7.0), "classes.foreground.iou: expected 0 to 1, got 7"),
+        (lambda one: edited(one, pixels=10**12), "classes.foreground.pixels: expected 0 to counted_pixels"),
+        (
+            lambda one: edited(one, curve=shorter(one.classes["foreground"].curve, "recall")),
+            "classes.foreground.curve: expected lists of one length",
+        ),
+        (
+            lambda one: edited(one, reliability=shorter(one.classes["foreground"].reliability, "pixels")),
+            "classes.foreground.reliability: expected lists of one length, got 15, 15, 14",
+        ),
+        (
+            lambda one: edited(one, operating=(replace(one.classes["foreground"].operating[0], iou=-2.0),)),
+            "classes.foreground.operating: expected 0 to 1 for 'best F1 and IoU'",
+        ),
+        (lambda one: replace(one, confusion=((1, 2),)), "confusion: expected 2 rows of 2 counts, got 1 rows"),
+        (lambda one: replace(one, classes={}), "classes: expected at least one, got none"),
+        (lambda one: replace(one, counted_pixels=-1), "expected counts, got 12 images and -1"),
+        (
+            lambda one: replace(one, by_image=(shorter(one.by_image[0], "iou"),)),
+            "by_image[0]: expected 2 pixels, given, iou and average_precision",
+        ),
+        (
+            lambda one: replace(one, views=(replace(one.views[0], width=0),)),
+            "views[0]: expected a picture with pixels",
+        ),
+    ],
+)
+def test_a_report_that_was_edited_into_nonsense_is_refused(copied, edit, told):
+    report = codec.read(copied / "report.json", Report)
+    codec.write(copied / "report.json", edit(report), overwrite=True)
+    with pytest.raises(RecordError, match=re.escape(told)) as refused:
+        report_page([copied])
+    assert str(copied / "report.json") in str(refused.value)
+    assert "Write it anew by: rareseg evaluate" in str(refused.value)
+
+
+def test_of_many_contradictions_some_are_told(copied):
+    report = codec.read(copied / "report.json", Report)
+    images = tuple(shorter(one, "iou") for one in report.by_image)
+    codec.write(copied / "report.json", replace(report, by_image=images), overwrite=True)
+    with pytest.raises(RecordError, match=r"by_image\[4\][^;]*; and more\. Write it anew"):
+        report_page([copied])
+
+
+def test_pictures_of_an_earlier_report_stay_until_the_new_one_is_there(copied, roads, monkeypatch):
+    earlier = {path.name: path.read_bytes() for path in (copied / "report.views").iterdir()}
+
+    def full(path, data, *, overwrite=False):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(codec, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        verbs.evaluate(copied, roads, output=copied / "report.json", overwrite=True)
+    assert {path.name: path.read_bytes() for path in (copied / "report.views").iterdir()} == earlier

@@ -54,7 +54,7 @@ from rareseg.cli.options import json_option, output_option, overwrite_option
     help="Score lines (APLS, TOPO, breaks) and objects too, which takes longest.  [default: shapes]",
 )
 @output_option(
-    "Write the report as JSON to this file, and its page beside it (.html).  [default: only print it]"
+    "Write the report to this .json file, and its page beside it (.html).  [default: only print it]"
 )
 @overwrite_option
 @json_option
@@ -90,16 +90,31 @@ def evaluate(
     if as_json:
         out.print_json(report)
     else:
-        out.show(lambda width: score_tables.score_tables(report, width))
+        scored = (given["predictions"] or paths[0]).resolve().name
+        out.show(lambda width: score_tables.score_tables(report, width, name=scored))
+        if given["output"] is not None:
+            click.echo(f"Page: {given['output'].with_suffix('.html')}")
 
 
 def _said(paths: tuple[Path, ...], predictions: Path | None) -> tuple[Path | None, Path]:
     wanted = 1 if predictions is not None else 2
     if len(paths) != wanted:
         usage = "DATA --predictions DIR" if predictions is not None else "RUN DATA, or DATA --predictions DIR"
-        message = f"Expected {usage}; received {' '.join(map(str, paths))}."
+        message = f"Expected {usage}; received {' '.join(map(str, paths))}.{_instead(paths, predictions)}"
         raise click.UsageError(message)
     return (None, paths[0]) if predictions is not None else (paths[0], paths[1])
+
+
+def _instead(paths: tuple[Path, ...], predictions: Path | None) -> str:
+    """What was probably meant."""
+    if predictions is not None:
+        told = f" To score a run beside these maps: rareseg evaluate RUN DATA --against {predictions}"
+        return told if len(paths) == 2 else ""
+    if len(paths) != 1:
+        return ""
+    if (paths[0] / "run.json").is_file():
+        return f" {paths[0]} is a run: which labelled images should it be scored on? rareseg evaluate {paths[0]} DATA"
+    return f" What is to be scored on it? rareseg evaluate RUN {paths[0]}, or maps of any tool with --predictions."
 
 
 def _thresholds(texts: tuple[str, ...]) -> dict[str, float] | None:
@@ -109,8 +124,11 @@ def _thresholds(texts: tuple[str, ...]) -> dict[str, float] | None:
     for text in texts:
         name, _, value = text.rpartition("=")
         try:
-            found[name] = float(value)
+            probability = float(value)
         except ValueError:
+            probability = None
+        if not name or probability is None:
             message = f"Expected CLASS=P, such as road=0.3; received {text}."
-            raise click.BadParameter(message, param_hint="--threshold") from None
+            raise click.BadParameter(message, param_hint="--threshold")
+        found[name] = probability
     return found

@@ -53,7 +53,7 @@ class Georeference:
         if crs is None or not (crs.is_projected or crs.is_geographic):
             return None
         unit = float(crs.linear_units_factor[1]) if crs.is_projected else None
-        return ground.metres_per_pixel(self.transform, height, unit=unit)
+        return ground.metres_per_pixel(self.transform, height, unit=unit, projection=crs.to_dict())
 
     def disagreement(self, other: "Georeference", height: int, width: int) -> str | None:
         """Say how `other` differs, or None if no corner is further off than a tenth of a pixel."""

@@ -59,6 +59,8 @@ class Evaluation:
     images: list[ImageScores] = field(default_factory=list)
     too_large: int = 0
     """Images whose shapes were left out for their size."""
+    unsized: int = 0
+    """Images whose pixels have no known size, where those of others have one: all lengths are in px then."""
 
     @classmethod
     def begun(

@@ -47,14 +47,14 @@ def scene_draws(scenes: int, *, resamples: int = RESAMPLES, seed: int = 0) -> ND
 
 
 def interval(
-    values: NDArray[np.float64], resampled: NDArray[np.float64], *, scenes: int, least: float = -math.inf
+    values: NDArray[np.float64], resampled: NDArray[np.float64], *, scenes: float, least: float = -math.inf
 ) -> Interval:
     """Return the mean of `values` and its interval.
 
     Args:
         values: (seeds,) the score of each seed, over all scenes.
         resampled: (seeds, resamples) the same over drawn scenes; NaN where a draw lacks the class.
-        scenes: how many scenes were drawn from.
+        scenes: how many scenes tell of the score; not whole where they do so of its parts unequally.
         least: what no value can be below: 0 for scores, -1 for their differences. None can be above 1 then.
 
     With one scene or one seed that part of the variance is unknown and left out; see `trusted`. With neither,
@@ -81,7 +81,7 @@ def trusted(*, scenes: int, seeds: int) -> bool:
 
 
 def _variances(
-    values: NDArray[np.float64], resampled: NDArray[np.float64], scenes: int
+    values: NDArray[np.float64], resampled: NDArray[np.float64], scenes: float
 ) -> tuple[float | None, float | None]:
     """Return the variance of the mean that comes from the scenes and from the seeds; None = cannot be known."""
     means = resampled.mean(axis=0)

@@ -9,7 +9,14 @@ from rareseg.measures.confusion import mean_of_present
 from rareseg.measures.evaluation import Evaluation
 from rareseg.measures.intervals import LEAST_SCENES
 from rareseg.measures.relaxed import RELAXED_PX
-from rareseg.measures.score_intervals import Drawn, Values, drawn, of_difference, of_means
+from rareseg.measures.score_intervals import (
+    Drawn,
+    Values,
+    drawn,
+    drawn_alike,
+    of_difference,
+    of_means,
+)
 from rareseg.records.audit import ConstantPredictor
 from rareseg.records.report import MacroScores, MicroScores, Report
 from rareseg.records.scores import Difference
@@ -68,7 +75,7 @@ def report(
         constant_predictor=_constant(found),
         counted_pixels=total.confusion.counted,
         uncounted_pixels=total.uncounted,
-        notes=(*notes, *_absent_notes(found), *_shape_notes(found), *_scene_notes(draws)),
+        notes=(*notes, *_notes(found, draws)),
         micro=MicroScores(accuracy=total.confusion.accuracy or 0.0),
         source=source,
         scenes=draws.scenes,
@@ -82,7 +89,7 @@ def report(
 def differences(one: Evaluation, other: Evaluation) -> tuple[Difference, ...]:
     """Return how `one` and `other`, of the same images, differ: per class and score, with paired intervals."""
     ours, theirs = values(one), values(other)
-    first, second = drawn(one.by_scene), drawn(other.by_scene)
+    first, second = drawn_alike(one.by_scene, other.by_scene)
     found = []
     for label, name in enumerate(one.classes):
         for score, said in COMPARED.items():
@@ -95,6 +102,18 @@ def differences(one: Evaluation, other: Evaluation) -> tuple[Difference, ...]:
     return tuple(found)
 
 
+def unanswered_notes(found: Evaluation, name: str = "The map") -> tuple[str, ...]:
+    """Return what is said of labelled pixels for which there is no answer: who leaves out what is hard looks good."""
+    lost = found.total.unanswered
+    if not lost:
+        return ()
+    share = lost / (lost + found.total.confusion.counted)
+    return (
+        f"{name} has no answer (NaN, no-data or 255) for {lost:,} labelled pixels, {share:.2%} of them. They count "
+        "nowhere: its scores hold for the others only.",
+    )
+
+
 def _constant(found: Evaluation) -> ConstantPredictor:
     confusion = found.total.confusion
     return constant_predictor(
@@ -105,7 +124,16 @@ def _constant(found: Evaluation) -> ConstantPredictor:
 def _macro(scores: Values, draws: Drawn, pixels: Sequence[int]) -> MacroScores:
     means = {name: mean_of_present(by_class) for name, by_class in scores.items() if name in COMPARED}
     present = sum(count > 0 for count in pixels)
-    return MacroScores(**means, classes=present, intervals=of_means(draws, means))
+    return MacroScores(**means, classes=present, intervals=of_means(draws, means, scores))
+
+
+def _notes(found: Evaluation, draws: Drawn) -> tuple[str, ...]:
+    return (
+        *unanswered_notes(found),
+        *_absent_notes(found),
+        *_shape_notes(found),
+        *_scene_notes(found, draws),
+    )
 
 
 def _absent_notes(found: Evaluation) -> tuple[str, ...]:
@@ -121,15 +149,31 @@ def _confusion(found: Evaluation) -> tuple[tuple[int, ...], ...]:
 
 
 def _shape_notes(found: Evaluation) -> tuple[str, ...]:
-    if not found.too_large:
-        return ()
-    return (
-        f"{found.too_large} images are too large for scores of lines and objects (above 67 megapixels): they are left "
-        "out there. Cut them into tiles to have them scored.",
-    )
+    notes: list[str] = []
+    if found.too_large:
+        notes.append(
+            f"{found.too_large} images are too large for scores of lines and objects (above 67 megapixels): they are "
+            "left out there. Cut them into tiles to have them scored."
+        )
+    if found.unsized:
+        notes.append(
+            f"{found.unsized} of {len(found.images)} images do not say how large a pixel is on the ground: lengths of "
+            "lines are in px for all. Georeference them to have lengths in metres."
+        )
+    return tuple(notes)
 
 
-def _scene_notes(draws: Drawn) -> tuple[str, ...]:
+def _scene_notes(found: Evaluation, draws: Drawn) -> tuple[str, ...]:
+    few = [
+        name
+        for name, count in zip(found.classes, draws.holding.tolist(), strict=True)
+        if 0 < count < LEAST_SCENES <= draws.scenes
+    ]
+    if few:
+        return (
+            f"Fewer than {LEAST_SCENES} of {draws.scenes} scenes hold {', '.join(few)}: no interval can be told there, "
+            "so the scores may be luck.",
+        )
     if draws.scenes >= LEAST_SCENES:
         return ()
     return (

@@ -66,11 +66,25 @@ class SceneCounts:
         self.negatives[scene] += coarsened(curve.negatives)
         self.confusion[scene] += confusion.counts
 
-    def counted(self) -> Self:
-        """Return the scenes with counted pixels: one that is all void is no witness."""
+    @property
+    def witnesses(self) -> NDArray[np.bool_]:
+        """Which scenes have counted pixels, (scenes,): one that is all void is no witness."""
         # By the class maps, as maps of classes have no scores.
-        held = self.confusion.reshape(len(self), -1).any(axis=1)
-        return type(self)(self.positives[held], self.negatives[held], self.confusion[held])
+        return np.asarray(self.confusion.reshape(len(self), -1).any(axis=1))
+
+    def counted(self) -> Self:
+        """Return the scenes with counted pixels."""
+        return self.chosen(self.witnesses)
+
+    def chosen(self, scenes: NDArray[np.bool_]) -> Self:
+        """Return some of the scenes."""
+        return type(self)(self.positives[scenes], self.negatives[scenes], self.confusion[scenes])
+
+    def holding(self) -> NDArray[np.int64]:
+        """Return in how many scenes each class lies, (classes,)."""
+        there = self.confusion.sum(axis=-1)
+        held: NDArray[np.bool_] = (there if there.ndim == 2 else there[:, :, 1]) > 0
+        return np.asarray(held.sum(axis=0), np.int64)
 
     def __len__(self) -> int:
         """Return the number of scenes (or blocks of scenes)."""

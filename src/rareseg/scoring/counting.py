@@ -53,10 +53,15 @@ def evaluate_source(
         ranked=source.kind != "classes",
         shapes=shapes,
     )
+    sizes = {pair.image: _pixel_size(root, pair) for pair in pairs} if shapes else {}
+    without = sum(size is None for size in sizes.values())
+    if 0 < without < len(sizes):
+        # Metres and px cannot be added up.
+        found.unsized, sizes = without, {}
     for pair, windows in _by_image(source.windows(pairs, halo(width))):
-        info = describe(root / pair.image).georeference if shapes else None
-        size = None if info is None else info.metres_per_pixel(pair.height)
-        tally = found.image(pair.image, pair.group, (pair.height, pair.width), pixel_size=size)
+        tally = found.image(
+            pair.image, pair.group, (pair.height, pair.width), pixel_size=sizes.get(pair.image)
+        )
         for one in windows:
             _count(tally, one, source, dataset, width)
         found.add(tally)
@@ -83,6 +88,12 @@ def decided(one: Compared, source: Source, dataset: Dataset) -> Decided:
         weights=source.decision_weights,
     )
     return Decided(log_odds(shares, source.step), given, labels)
+
+
+def _pixel_size(root: Path, pair: Pair) -> float | None:
+    """Return the side of a pixel, m; None where the image does not say it."""
+    place = describe(root / pair.image).georeference
+    return None if place is None else place.metres_per_pixel(pair.height)
 
 
 def _count(tally: ImageTally, one: Compared, source: Source, dataset: Dataset, width: int) -> None:

@@ -48,7 +48,9 @@ def precision_recall(
         if scores.recall is not None and scores.precision is not None:
             drawn.plot(scores.recall, scores.precision, marker="o", markersize=5, color=style["color"])
         share = scores.pixels / report.counted_pixels
-        drawn.axhline(share, color=style["color"], linewidth=0.8, linestyle=":")
+        chance = drawn.axhline(share, color=style["color"], linewidth=0.8, linestyle=":")
+        if not place:
+            chance.set_label("ranked at random")
     return _finished(drawn, "recall", "precision")
 
 

@@ -14,6 +14,7 @@ from rareseg.records.comparison import Comparison
 from rareseg.records.plan import Plan
 from rareseg.records.report import Report
 from rareseg.records.run import Run
+from rareseg.records.scores import Interval
 from rareseg.showing.audit_tables import audit_tables
 from rareseg.showing.comparison_tables import comparison_tables
 from rareseg.showing.plan_tables import plan_tables
@@ -60,6 +61,8 @@ def _tables(draw: Callable[[Any], Sequence[RenderableType]]) -> Callable[[Any], 
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Interval):
+        return f"{value.low:.6g} to {value.high:.6g}"
     if isinstance(value, Record):
         return f"<details><summary>{escape(type(value).__name__)}</summary>{fields(value)}</details>"
     if isinstance(value, Mapping):

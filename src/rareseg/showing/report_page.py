@@ -21,6 +21,7 @@ from rareseg.showing.report_page_answer import head
 from rareseg.showing.report_page_elements import Html, listed, name, section
 from rareseg.showing.report_page_scores import scores
 from rareseg.showing.report_page_subjects import Shown
+from rareseg.showing.report_page_terms import glossary
 from rareseg.showing.report_page_training import training
 from rareseg.showing.report_page_viewer import viewer
 
@@ -39,11 +40,15 @@ _CHAPTERS = (
     ("training", "Training"),
     ("viewer", "Viewer"),
     ("curves", "Curves"),
+    ("reliability", "Calibration"),
     ("breakdowns", "Where"),
+    ("structures", "Shapes"),
     ("confusion", "Confusion"),
+    ("worst", "Worst images"),
     ("thresholds", "Thresholds"),
     ("diagnosis", "Diagnosis"),
     ("notes", "Notes"),
+    ("terms", "Words"),
 )
 
 
@@ -80,6 +85,7 @@ def page(subjects: Sequence[Shown]) -> str:
         _diagnoses(subjects),
         _notes(subjects),
     ]
+    after.append(glossary([*before, *after]))
     style, script = (_assets(files) for files in (_STYLES, _SCRIPTS))
     taken = sum(len(part.encode(errors="replace")) for part in (*before, *after, style, script))
     held = album(subjects, max(MOST_BYTES - _SPARE - taken, 0))
@@ -139,11 +145,6 @@ def _diagnoses(subjects: Sequence[Shown]) -> Html:
 
 def _notes(subjects: Sequence[Shown]) -> Html:
     alone = len(subjects) == 1
-    told = [
-        f"{'' if alone else f'<strong>{name(one.name)}</strong>: '}{escape(sentence)}"
-        for one in subjects
-        for sentence in one.report.notes
-    ]
     digests = [
         f"{name(one.name)}: run <code>{escape(one.report.run_digest)}</code>"
         for one in subjects
@@ -154,4 +155,4 @@ def _notes(subjects: Sequence[Shown]) -> Html:
         f"{one.report.uncounted_pixels:,} px void or without photo and left out."
         for one in subjects
     ]
-    return section("notes", "Worth knowing", [listed([*told, *pixels, *digests])])
+    return section("notes", "Worth knowing", [listed([*pixels, *digests])])

@@ -12,6 +12,7 @@ from rareseg.records.report import ClassScores, Report
 from rareseg.records.scores import View
 from rareseg.showing.report_page_elements import Html
 from rareseg.showing.report_page_subjects import Shown, is_overlapping, share
+from rareseg.showing.score_reading import map_threshold
 
 _DIGITS = 6
 _OVERHEAD = 16
@@ -182,13 +183,8 @@ def _points(report: Report, held: str, scores: ClassScores) -> list[dict[str, An
 
 
 def _own_threshold(report: Report, held: str) -> float:
-    """Return the probability from which the map gives the class; without a chosen one that is 0.5."""
-    first, *others = report.classes.values()
-    if report.decision == "threshold" and len(others) == 1 and not is_overlapping(report):
-        # Of two classes that exclude each other the second has its threshold, and the first the rest.
-        second = 0.5 if others[0].threshold is None else others[0].threshold
-        return second if report.classes[held] is others[0] else 1 - second
-    threshold = report.classes[held].threshold
+    """Return where the slider begins: at the map's threshold; without any that is 0.5."""
+    threshold = map_threshold(report, held)
     return 0.5 if threshold is None else threshold
 
 

@@ -6,9 +6,17 @@ from typing import NamedTuple
 
 from rareseg.records.report import ClassScores, Report
 from rareseg.records.scores import Interval
-from rareseg.showing.layout import spell_chance, spell_score, spell_share
-from rareseg.showing.report_page_elements import Html, interval, name, percent
-from rareseg.showing.report_page_subjects import Shown, constant_scores, rarest, share, told_as_data
+from rareseg.showing.layout import spell_score, spell_share
+from rareseg.showing.report_page_elements import Html, interval, name, percent, signed_interval, spell_percent
+from rareseg.showing.report_page_subjects import (
+    Shown,
+    constant_scores,
+    rarest,
+    scored_alike,
+    share,
+    told_as_data,
+)
+from rareseg.showing.report_page_terms import term
 
 _BY_CHANCE = 1.5
 """Average precision of so many times the share of the class, or less, is that of pixels ranked at random."""
@@ -65,13 +73,14 @@ def _found(asked: str, scores: ClassScores) -> Html:
 def _percents(held: Interval | None) -> Html:
     if held is None:
         return ""
-    return f' <span class="interval">[{escape(spell_chance(held.low))} to {percent(held.high)}]</span>'
+    return f' <span class="interval">[{escape(spell_percent(held.low))} to {percent(held.high)}]</span>'
 
 
 def _beside_constant(report: Report, asked: str, scores: ClassScores) -> Html:
     floor = constant_scores(report, asked).get("iou")
     return (
-        f"IoU <strong>{spell_score(scores.iou)}</strong>{interval(scores.intervals.get('iou'))}; the constant answer, "
+        f"Overlap with the labels ({term('iou')}): <strong>{spell_score(scores.iou)}</strong>"
+        f"{interval(scores.intervals.get('iou'))}; the {term('constant')}, "
         f"{name(report.constant_predictor.answer)} everywhere, scores {spell_score(floor)}."
     )
 
@@ -80,9 +89,22 @@ def head(subjects: Sequence[Shown]) -> Html:
     """Return the page's head: the question, the answer of each run, and what it was measured on."""
     answers = "".join(_answer(one, alone=len(subjects) == 1) for one in subjects)
     return (
-        f'<header><p class="eyebrow">{_eyebrow(subjects)}</p><h1>Does it find the rare class?</h1>{answers}'
-        f'{"".join(_measured_on(subjects))}<details class="rule"><summary>What the first word means</summary>'
+        f'<header><p class="eyebrow">{_eyebrow(subjects)}</p><h1>Does it find the rare class?</h1>'
+        f"{_warning(subjects)}{answers}"
+        f'{"".join(_measured_on(subjects))}<details class="rule"><summary>When it says yes, partly or no</summary>'
         f"<p>{escape(RULE)}</p></details></header>"
+    )
+
+
+def _warning(subjects: Sequence[Shown]) -> Html:
+    if scored_alike(subjects):
+        return ""
+    each = "; ".join(
+        f"{name(one.name)}: {name(told_as_data(one.report))}, {one.report.images} images" for one in subjects
+    )
+    return (
+        f'<p class="warning"><strong>Not scored on the same labels</strong>, so these numbers must not be compared '
+        f"({each}). For a fair comparison: <code>rareseg evaluate RUN DATA --against OTHER</code>.</p>"
     )
 
 
@@ -97,7 +119,31 @@ def _answer(one: Shown, *, alone: bool) -> Html:
     title = "" if alone else f'<h2 class="who">{name(one.name)}</h2>'
     return (
         f'<div class="answer {found.kind}">{title}<p class="verdict"><strong class="word">{found.word}</strong> '
-        f"{found.sentence}</p>{_tiles(one.report)}</div>"
+        f"{found.sentence}</p>{_beside_other(one.report)}{_tiles(one.report)}</div>"
+    )
+
+
+def _beside_other(report: Report) -> Html:
+    """Return what the comparison says of the rarest class: which one is better, or that nobody knows."""
+    other, asked = report.against, rarest(report)
+    if other is None or asked is None:
+        return ""
+    held = next((one for one in other.differences if (one.name, one.score) == (asked, "IoU")), None)
+    if held is None or held.difference is None:
+        return ""
+    if held.interval is None:
+        sure = "too few scenes to say whether that is chance"
+    elif held.certain:
+        sure = f"certainly {'higher' if held.difference > 0 else 'lower'}"
+    else:
+        sure = "which may be chance"
+    whose = ("" if note.startswith(other.name) else f"{name(other.name)}: " for note in other.notes)
+    notes = "".join(
+        f'<p class="note">{of}{name(note)}</p>' for of, note in zip(whose, other.notes, strict=True)
+    )
+    return (
+        f"<p>Beside {name(other.name)} on the same {other.images} images: IoU <strong>{held.difference:+.3f}</strong>"
+        f"{signed_interval(held.interval)}, {sure}.</p>{notes}"
     )
 
 
@@ -107,21 +153,24 @@ def _tiles(report: Report) -> Html:
         return ""
     scores, floors = report.classes[asked], constant_scores(report, asked)
     shown = (
-        ("IoU", "iou", scores.iou),
-        ("AP", "average_precision", scores.average_precision),
-        ("Precision", "precision", scores.precision),
-        ("Recall", "recall", scores.recall),
+        (term("iou"), "overlap with the labels", "iou", scores.iou),
+        (term("ap"), "ranking of pixels", "average_precision", scores.average_precision),
+        (term("precision", "Precision"), "right of what is given", "precision", scores.precision),
+        (term("recall", "Recall"), "found of what is there", "recall", scores.recall),
     )
     held = "".join(
-        f'<div class="tile"><dt>{title}</dt><dd><span class="big">{spell_score(value)}</span>'
+        f'<div class="tile"><dt>{title} <span class="means">{means}</span></dt><dd>'
+        f'<span class="big">{spell_score(value)}</span>'
         f"{_bar(value, scores.intervals.get(key), floors.get(key))}"
         f'<span class="floor">{_floor(key, floors.get(key))}</span></dd></div>'
-        for title, key, value in shown
+        for title, means, key, value in shown
     )
     return f'<dl class="tiles">{held}</dl>'
 
 
 def _floor(key: str, floor: float | None) -> str:
+    if key == "precision" and floor is None:
+        return "constant gives none"
     what = "at random" if key == "average_precision" else "constant"
     return f"{what} {spell_score(floor)}"
 
@@ -147,7 +196,7 @@ def _bar(value: float | None, reach: Interval | None, floor: float | None) -> Ht
 
 
 def _measured_on(subjects: Sequence[Shown]) -> Iterator[Html]:
-    told: dict[str, None] = {}
+    told: dict[str, list[str]] = {}
     for one in subjects:
         report, asked = one.report, rarest(one.report)
         scenes = f" of {report.scenes} scenes" if report.scenes else ""
@@ -155,7 +204,13 @@ def _measured_on(subjects: Sequence[Shown]) -> Iterator[Html]:
         if asked is not None:
             covers = f"; {name(asked)} covers {escape(spell_share(share(report, asked)))}&nbsp;%"
         drawn = any(scores.intervals for scores in report.classes.values())
-        reach = ". In brackets: 95 % intervals over scenes drawn anew" if drawn else ""
-        told[f"Measured on {report.images} images{scenes}{covers}{reach}."] = None
-    for sentence in told:
-        yield f'<p class="note">{sentence}</p>'
+        reach = f". In brackets: {term('interval', '95 % intervals')} over scenes drawn anew" if drawn else ""
+        told.setdefault(f"easured on {report.images} images{scenes}{covers}{reach}.", []).append(one.name)
+    for sentence, names in told.items():
+        who = f"{', '.join(map(name, names))}: m" if len(told) > 1 else "M"
+        yield f'<p class="note">{who}{sentence}</p>'
+    # What the scores may owe to belongs beside them, such as that the network was trained on these images.
+    for one in subjects:
+        of = "" if len(subjects) == 1 else f"{name(one.name)}: "
+        for sentence in one.report.notes:
+            yield f'<p class="note">{of}{name(sentence)}</p>'

@@ -27,7 +27,7 @@ def precision_recall(subjects: Sequence[Shown]) -> Html:
     """Return the section of precision-recall curves, the rarest class first."""
     drawn = [_precision_recall(subjects, one) for one in class_names(subjects)]
     told = (
-        "Every point is a threshold; the ring is where the class is given. The dashed level is the share of the class, "
+        "Every point is a threshold; the ring is the map as it was scored. The dashed level is the share of the class, "
         "the precision of pixels ranked at random."
     )
     return section("curves", "Precision against recall", _charts(subjects, drawn), told=told)
@@ -82,7 +82,8 @@ def reliability(subjects: Sequence[Shown]) -> Html:
     """Return the section of reliability curves."""
     drawn = [_reliability(subjects, one) for one in class_names(subjects)]
     told = (
-        "Of the pixels given 0.3, do 30 % hold the class? On the diagonal they do; below it, the map boasts."
+        "Of the pixels given 0.3, do 30 % hold the class? On the diagonal they do; below it the probabilities are too "
+        "high, above it too low."
     )
     return section(
         "reliability", "Whether probabilities can be believed", _charts(subjects, drawn), told=told
@@ -141,7 +142,8 @@ def operating(subjects: Sequence[Shown]) -> Html:
             table(f"Operating points of {one}", headings, rows, left=(0,) if len(subjects) == 1 else (0, 1))
         )
     told = (
-        "Read off these labels; to choose one for use, score the validation part. Relaxed points have no IoU."
+        "The best of the labels scored here, so their scores are flattered: choose a threshold for use on data that "
+        "you do not report on, such as the validation part."
     )
     return section("thresholds", "Thresholds to work at", [beside_each_other(parts)], told=told)
 

@@ -11,6 +11,10 @@ Html = str
 
 MOST_SERIES = 6
 """Colours, dashes and markers that can be told apart."""
+_MOST_BESIDE = 10
+"""Letters that stand beside a chart's row."""
+_NEARLY_ALL = 0.9995
+"""One decimal would show it as 100 %."""
 
 
 def name(text: str) -> Html:
@@ -20,8 +24,15 @@ def name(text: str) -> Html:
 
 
 def percent(value: float | None) -> Html:
-    """0.7412 -> "74 %", in one piece."""
-    return ABSENT if value is None else f"{escape(spell_chance(value))}&nbsp;%"
+    """0.7412 -> "74 %", 0.9982 -> "99.8 %", in one piece; never rounded to 0 or 100."""
+    return ABSENT if value is None else f"{escape(spell_percent(value))}&nbsp;%"
+
+
+def spell_percent(value: float) -> str:
+    """As `spell_chance`, with a decimal near 100, where it tells good maps apart; plain text without the sign."""
+    if 0.99 < value < 1:
+        return f"{100 * value:.1f}" if value < _NEARLY_ALL else ">99.9"
+    return spell_chance(value)
 
 
 def interval(held: Interval | None) -> Html:
@@ -29,6 +40,11 @@ def interval(held: Interval | None) -> Html:
     if held is None:
         return ""
     return f' <span class="interval">[{spell_score(held.low)}, {spell_score(held.high)}]</span>'
+
+
+def signed_interval(held: Interval | None) -> Html:
+    """Return " [-0.02, +0.05]" of a difference, dimmed, or "" where there is none."""
+    return f' <span class="interval">[{held.low:+.3f}, {held.high:+.3f}]</span>' if held else ""
 
 
 def score(value: float | None, held: Interval | None = None) -> Html:
@@ -116,13 +132,20 @@ def listed(sentences: Iterable[Html]) -> Html:
     return f"<ul>{held}</ul>" if held else ""
 
 
-def legend(names: Sequence[str]) -> Html:
-    """Return which line and marker is whose; "" for a single one, which needs none."""
+def all_or_differ(told: Iterable[str]) -> str:
+    """Return what runs say of the same row, at the end of a chart's row: "3 / 10", or "differ" where that is long."""
+    joined = " / ".join(dict.fromkeys(told))
+    return joined if len(joined) <= _MOST_BESIDE else "differ"
+
+
+def legend(names: Sequence[str], places: Sequence[int] | None = None) -> Html:
+    """Return which line and marker is whose, "" for a single one, which needs none; `places`: those drawn, else all."""
     if len(names) < 2:
         return ""
+    drawn = range(len(names)) if places is None else places
     held = "".join(
-        f'<li><svg class="key" viewBox="0 0 34 12" aria-hidden="true">{_key(place)}</svg>{name(one)}</li>'
-        for place, one in enumerate(names)
+        f'<li><svg class="key" viewBox="0 0 34 12" aria-hidden="true">{_key(place)}</svg>{name(names[place])}</li>'
+        for place in drawn
     )
     return f'<ul class="legend">{held}</ul>'
 

@@ -1,6 +1,7 @@
 """The scores of every class: what knowing nothing scores, each run, and what it is compared with, side by side."""
 
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import NamedTuple
 
 from rareseg.records.report import ClassScores, Report
@@ -9,35 +10,47 @@ from rareseg.showing.dot_charts import Dot, DotRow, dots
 from rareseg.showing.layout import ABSENT, spell_count, spell_score, spell_share
 from rareseg.showing.report_page_elements import (
     Html,
+    all_or_differ,
     details,
     figures,
-    interval,
     legend,
-    listed,
     name,
     note,
     score,
     section,
+    signed_interval,
     table,
 )
 from rareseg.showing.report_page_subjects import (
     Shown,
     class_names,
     constant_scores,
+    given_share,
     scores_of,
     share,
 )
+from rareseg.showing.report_page_terms import term
+from rareseg.showing.score_reading import TERMS, map_threshold, origin
 
 
 class _Score(NamedTuple):
-    title: str
+    title: Html
     key: str
-    """Field of ClassScores."""
+    """Field of ClassScores, or "given_share"."""
     against: str = ""
     """How `Against` calls it."""
 
 
-_PICTURED = note("Line: 95 % interval over scenes drawn anew. Upright tick: what the constant answer scores.")
+_PICTURED = (
+    f'<p class="note">Line: {term("interval")} over scenes drawn anew. Upright tick: what the '
+    f"{term('constant')} scores, or pixels ranked at random.</p>"
+)
+_DRAWN = (
+    ("IoU: overlap with the labels", "IoU", "iou"),
+    ("Average precision: ranking, whatever the threshold", "Average precision", "average_precision"),
+)
+_SHARES = ("given_share", "expected_share")
+"""Told in %, as shares are everywhere."""
 _MANY = 24
 """Classes whose every score is shown at once."""
 
@@ -58,15 +71,16 @@ def scores(subjects: Sequence[Shown]) -> Html:
 
 
 def _pictures(subjects: Sequence[Shown], names: Sequence[str]) -> Iterator[Html]:
-    for title, key in (("IoU", "iou"), ("Average precision", "average_precision")):
+    for title, label, key in _DRAWN:
         rows = []
         for one in names:
             drawn = [_dot(scores_of(subject, one), key) for subject in subjects]
             floors = [constant_scores(subject.report, one).get(key) for subject in subjects]
             floor = next((value for value in floors if value is not None), None)
-            rows.append(DotRow(one, drawn, f"{spell_share(_share(subjects, one))} %", floor))
-        told = f"{title} of each class, 0 to 1, with its 95 % interval and a tick where the constant answer stands."
-        yield dots(title, rows, label=title, beside="share", told=told)
+            shares = {f"{held} %": None for held in _shares(subjects, one)}
+            rows.append(DotRow(one, drawn, all_or_differ(shares), floor))
+        told = f"{label} of each class, 0 to 1, with its 95 % interval and a tick where the constant answer stands."
+        yield dots(title, rows, label=label, beside="share", told=told)
 
 
 def _dot(found: ClassScores | None, key: str) -> Dot | None:
@@ -77,19 +91,23 @@ def _dot(found: ClassScores | None, key: str) -> Dot | None:
     return Dot(value, reach.low, reach.high) if reach else Dot(value)
 
 
-def _share(subjects: Sequence[Shown], one: str) -> float | None:
-    return next((held for subject in subjects if (held := share(subject.report, one)) is not None), None)
+def _shares(subjects: Sequence[Shown], one: str) -> list[str]:
+    """Return the labelled share of the class in %, once where all were scored on the same."""
+    found = [held for subject in subjects if (held := share(subject.report, one)) is not None]
+    return list(dict.fromkeys(map(spell_share, found))) or [ABSENT]
 
 
 def _overview(subjects: Sequence[Shown], names: Sequence[str]) -> Html:
     alone = len(subjects) == 1
     headings = ["class", "share&nbsp;%"]
-    for title, floor in (("IoU", "constant"), ("AP", "at random")):
-        headings += [title if alone else f"{title}, {name(one.name)}" for one in subjects]
-        headings.append(f"{title}, {floor}")
+    headings += ["given&nbsp;%"] if alone else []
+    for key, floor in (("iou", term("constant", "constant")), ("ap", "at random")):
+        headings += [term(key) if alone else f"{term(key)}, {name(one.name)}" for one in subjects]
+        headings.append(f"{TERMS[key][0]}, {floor}")
     rows = []
     for one in names:
-        row = [name(one), spell_share(_share(subjects, one))]
+        row = [name(one), " / ".join(_shares(subjects, one))]
+        row += [spell_share(given_share(subjects[0].report, one))] if alone else []
         for key in ("iou", "average_precision"):
             row += [_cell(subject, one, key) for subject in subjects]
             row.append(_dim(_floor(subjects, one, key)))
@@ -121,49 +139,67 @@ def _of_class(subjects: Sequence[Shown], one: str, *, is_open: bool) -> Html:
     if not any((found := scores_of(subject, one)) and found.pixels for subject in subjects):
         return ""
     rivals = [subject for subject in subjects if _differences(subject, one)]
-    headings = ["score", "constant answer", *(name(subject.name) for subject in subjects)]
+    headings = ["score", term("constant"), *(name(subject.name) for subject in subjects)]
     for subject in rivals:
         if subject.report.against:
-            headings += [name(subject.report.against.name), f"difference to {name(subject.name)}"]
+            theirs = name(subject.report.against.name)
+            headings += [theirs, f"{name(subject.name)} − {theirs}"]
     rows = [row for held in _named(subjects) if (row := _row(subjects, rivals, one, held)) is not None]
     title = f"Every score of {one}"
     pixels = " / ".join(
         dict.fromkeys(spell_count(found.pixels) for subject in subjects if (found := scores_of(subject, one)))
     )
-    summary = f'Every score of {name(one)} <span class="dim">{pixels} px labelled</span>'
+    covers = " / ".join(map(escape, _shares(subjects, one)))
+    summary = f'Every score of {name(one)} <span class="dim">{pixels} px labelled, {covers}&nbsp;%</span>'
     return details(summary, table(title, headings, rows, told=False), is_open=is_open)
 
 
 def _named(subjects: Sequence[Shown]) -> Iterator[_Score]:
     relaxed = " / ".join(dict.fromkeys(str(one.report.relaxed_px) for one in subjects))
     boundary = " / ".join(dict.fromkeys(str(one.report.boundary_px) for one in subjects))
-    yield _Score("IoU", "iou", "IoU")
-    yield _Score("F1", "f1", "F1")
-    yield _Score("precision", "precision", "precision")
-    yield _Score("recall", "recall", "recall")
-    yield _Score("average precision (AP)", "average_precision", "AP")
-    yield _Score(f"F1 within {relaxed} px", "relaxed_f1", "relaxed F1")
-    yield _Score(f"precision within {relaxed} px", "relaxed_precision", "relaxed precision")
-    yield _Score(f"recall within {relaxed} px", "relaxed_recall", "relaxed recall")
-    yield _Score(f"break-even within {relaxed} px", "break_even", "break-even")
-    yield _Score(f"boundary IoU, {boundary} px", "boundary_iou", "boundary IoU")
-    yield _Score("ROC area (near 1 for any rare class)", "roc_area", "ROC area")
-    yield _Score("calibration error (0 is best)", "calibration_error", "calibration error")
-    yield _Score("expected share", "expected_share", "expected share")
-    yield _Score("threshold", "threshold", "threshold")
+    within = term("within", f"within {relaxed} px")
+    yield _Score(term("iou"), "iou", "IoU")
+    yield _Score(term("f1"), "f1", "F1")
+    yield _Score(term("precision"), "precision", "precision")
+    yield _Score(term("recall"), "recall", "recall")
+    yield _Score(term("ap", "average precision (AP)"), "average_precision", "AP")
+    yield _Score(f"F1 {within}", "relaxed_f1", "relaxed F1")
+    yield _Score(f"precision {within}", "relaxed_precision", "relaxed precision")
+    yield _Score(f"recall {within}", "relaxed_recall", "relaxed recall")
+    yield _Score(f"{term('break-even')} {within}", "break_even", "break-even")
+    yield _Score(f"{term('boundary')}, {boundary} px", "boundary_iou", "boundary IoU")
+    yield _Score(f"{term('roc')} (near 1 for any rare class)", "roc_area", "ROC area")
+    yield _Score(f"{term('calibration')} (0 is best)", "calibration_error", "calibration error")
+    yield _Score(term("given"), "given_share")
+    yield _Score(term("expected"), "expected_share", "expected share")
+    yield _Score(term("threshold"), "threshold", "threshold")
 
 
 def _row(subjects: Sequence[Shown], rivals: Sequence[Shown], one: str, held: _Score) -> list[Html] | None:
     found = [scores_of(subject, one) for subject in subjects]
-    values = [getattr(scores, held.key) if scores else None for scores in found]
+    values = [
+        _value(subject.report, scores, one, held.key) for subject, scores in zip(subjects, found, strict=True)
+    ]
     if all(value is None for value in values):
         return None
     row = [held.title, _dim(_floor(subjects, one, held.key))]
-    for scores_held, value in zip(found, values, strict=True):
-        row.append(score(value, scores_held.intervals.get(held.key) if scores_held else None))
+    for scores, value in zip(found, values, strict=True):
+        if held.key in _SHARES:
+            row.append(ABSENT if value is None else f"{escape(spell_share(value))}&nbsp;%")
+        else:
+            row.append(score(value, scores.intervals.get(held.key) if scores else None))
     for subject in rivals:
         row += _beside(_differences(subject, one), held)
     return row
+
+
+def _value(report: Report, scores: ClassScores | None, one: str, key: str) -> float | None:
+    if scores is None:
+        return None
+    if key == "threshold":
+        return map_threshold(report, one)
+    value: float | None = given_share(report, one) if key == "given_share" else getattr(scores, key)
+    return value
 
 
 def _differences(subject: Shown, one: str) -> list[Difference]:
@@ -177,7 +213,7 @@ def _beside(differences: Sequence[Difference], held: _Score) -> list[Html]:
         return [ABSENT, ABSENT]
     if found.difference is None:
         return [score(found.other), ABSENT]
-    told = f"{found.difference:+.3f}{interval(found.interval)}"
+    told = f"{found.difference:+.3f}{signed_interval(found.interval)}"
     return [score(found.other), f"<strong>{told}</strong>" if found.certain else told]
 
 
@@ -217,15 +253,15 @@ def _legend(subjects: Sequence[Shown]) -> Iterator[Html]:
         if report.against:
             yield (
                 f"<p>{of and name(of)}Compared with {name(report.against.name)} on the same {report.against.images} "
-                "images; a difference in bold is certain: its 95 % interval, paired over scenes, leaves out zero.</p>"
+                "images; differences are above 0 where this one scores higher. One in bold is certain: its 95 % "
+                "interval, paired over scenes, leaves out zero.</p>"
             )
-            yield listed(map(name, report.against.notes))
 
 
 def _decided(report: Report) -> str:
-    told = f" Thresholds: from {report.thresholds_from}." if report.thresholds_from else ""
+    told = f" Thresholds: {origin(report)}." if report.thresholds_from else ""
     if report.source == "classes":
         return "Maps of classes were scored; they rank nothing, so they have no AP and no curve."
     if report.decision == "threshold":
-        return f"The map is decided by thresholds.{told}"
-    return f"The map gives the likeliest class; a threshold is to read only.{told}"
+        return f"The map gives a class from its threshold on.{told}"
+    return f"The map gives the likeliest class; thresholds are for reading only.{told}"

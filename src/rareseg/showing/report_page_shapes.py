@@ -9,6 +9,7 @@ from rareseg.showing.dot_charts import Dot, DotRow, dots
 from rareseg.showing.layout import ABSENT, spell_count, spell_score, spell_share
 from rareseg.showing.report_page_elements import (
     Html,
+    all_or_differ,
     beside_each_other,
     figures,
     legend,
@@ -17,6 +18,7 @@ from rareseg.showing.report_page_elements import (
     table,
 )
 from rareseg.showing.report_page_subjects import Shown, asked_names, class_names, scores_of
+from rareseg.showing.report_page_terms import term
 
 
 class _Kind(NamedTuple):
@@ -51,13 +53,14 @@ def breakdowns(subjects: Sequence[Shown]) -> Html:
 
 def _picture(subjects: Sequence[Shown], one: str, kind: _Kind) -> Html:
     """Draw the bins of all runs, a row each; runs that were binned otherwise have rows of their own."""
-    rows: dict[str, tuple[list[Dot | None], str]] = {}
+    rows: dict[str, tuple[list[Dot | None], dict[str, None]]] = {}
     for place, subject in enumerate(subjects):
         scores = scores_of(subject, one)
         for held in kind.binned(scores) if scores else ():
-            values, _ = rows.setdefault(held.label, ([None] * len(subjects), held.beside))
+            values, counts = rows.setdefault(held.label, ([None] * len(subjects), {}))
             values[place] = None if held.value is None else Dot(held.value)
-    drawn = [DotRow(text, values, told) for text, (values, told) in rows.items()]
+            counts[held.beside] = None
+    drawn = [DotRow(text, values, all_or_differ(counts)) for text, (values, counts) in rows.items()]
     told = "; ".join(
         f"{row.label}: {', '.join('not measurable' if dot is None else spell_score(dot.value) for dot in row.dots)}"
         for row in drawn
@@ -127,20 +130,19 @@ def _rate(value: float | None, unit: str) -> str:
 
 
 def _length(held: LineScores) -> str:
-    times = "" if held.unit == "km" else "x "
-    return f"{held.true_length:,.4g} {times}{held.unit}"
+    return f"{held.true_length:,.4g} km" if held.unit == "km" else f"{1000 * held.true_length:,.0f} px"
 
 
 _LINES: tuple[tuple[str, Callable[[LineScores], str]], ...] = (
-    ("APLS (paths are as long)", lambda held: spell_score(held.apls)),
-    ("TOPO F1 (reachable places agree)", lambda held: spell_score(held.topo_f1)),
+    (f"{term('apls')} (paths are as long)", lambda held: spell_score(held.apls)),
+    (f"{term('topo', 'TOPO F1')} (reachable places agree)", lambda held: spell_score(held.topo_f1)),
     ("TOPO precision", lambda held: spell_score(held.topo_precision)),
     ("TOPO recall", lambda held: spell_score(held.topo_recall)),
-    ("clDice (centrelines)", lambda held: spell_score(held.cldice)),
-    ("completeness (of the true length)", lambda held: spell_score(held.completeness)),
-    ("correctness (of the given length)", lambda held: spell_score(held.correctness)),
-    ("breaks", lambda held: _rate(held.breaks, held.unit)),
-    ("false branches", lambda held: _rate(held.false_branches, held.unit)),
+    (f"{term('cldice')} (centrelines)", lambda held: spell_score(held.cldice)),
+    (f"{term('completeness')} (of the true length)", lambda held: spell_score(held.completeness)),
+    (f"{term('correctness')} (of the given length)", lambda held: spell_score(held.correctness)),
+    (term("breaks"), lambda held: _rate(held.breaks, held.unit)),
+    (term("false"), lambda held: _rate(held.false_branches, held.unit)),
     ("true length", _length),
 )
 _OBJECTS: tuple[tuple[str, Callable[[ObjectScores], str]], ...] = (
@@ -148,7 +150,7 @@ _OBJECTS: tuple[tuple[str, Callable[[ObjectScores], str]], ...] = (
     ("true objects", lambda held: spell_count(held.true)),
     ("given objects", lambda held: spell_count(held.given)),
     ("matched", lambda held: spell_count(held.matched)),
-    ("precision", lambda held: spell_score(held.precision)),
-    ("recall", lambda held: spell_score(held.recall)),
+    ("precision: of the given objects", lambda held: spell_score(held.precision)),
+    ("recall: of the true objects", lambda held: spell_score(held.recall)),
     ("F1", lambda held: spell_score(held.f1)),
 )

@@ -33,6 +33,24 @@ def share(report: Report, name: str) -> float | None:
     return scores.pixels / report.counted_pixels if scores and report.counted_pixels else None
 
 
+def given_share(report: Report, name: str) -> float | None:
+    """Return the share of the counted pixels that the map gives to a class; None if the report does not know it."""
+    place = list(report.classes).index(name) if name in report.classes else -1
+    held = [one for one in report.by_image if 0 <= place < len(one.given)]
+    counted = sum(one.counted for one in held)
+    return sum(one.given[place] for one in held) / counted if counted else None
+
+
+def scored_alike(subjects: Sequence[Shown]) -> bool:
+    """Whether all subjects were scored on the same labels, as far as reports can tell."""
+    return len({_labels(one.report) for one in subjects}) <= 1
+
+
+def _labels(report: Report) -> tuple[object, ...]:
+    pixels = tuple(sorted((held, scores.pixels) for held, scores in report.classes.items()))
+    return (report.images, report.counted_pixels, pixels)
+
+
 def rarest(report: Report) -> str | None:
     """Return the class of fewest pixels among those that are present and not what a constant map would answer."""
     found = {name: scores.pixels for name, scores in report.classes.items() if scores.pixels}

@@ -8,6 +8,7 @@ from rareseg.showing.layout import spell_count, spell_score, spell_time
 from rareseg.showing.line_charts import Axis, Level, Line, chart
 from rareseg.showing.report_page_elements import Html, details, figures, legend, name, percent, section, table
 from rareseg.showing.report_page_subjects import Shown
+from rareseg.showing.report_page_terms import term
 
 _MOST_EVENTS = 12
 
@@ -24,7 +25,11 @@ def training(subjects: Sequence[Shown]) -> Html:
     events = "".join(_events(one.name, run, alone=len(subjects) == 1) for _, one, run in held)
     watched = "".join(_checks(one.name, run, alone=len(subjects) == 1) for _, one, run in held)
     names = [one.name for one in subjects]
-    return section("training", "How training went", [events, legend(names), figures(drawn), watched])
+    return section(
+        "training",
+        "How training went",
+        [events, legend(names, [place for place, _, _ in held]), figures(drawn), watched],
+    )
 
 
 def _losses(held: Sequence[tuple[int, Shown, Run]], across: Axis) -> Html:
@@ -62,7 +67,7 @@ def _lifts(runs: Sequence[tuple[int, str, Run]], across: Axis) -> Html:
     rare = ", ".join(dict.fromkeys(check.rare_class for _, _, run in runs for check in run.checks))
     told = "; ".join(_course(line) for line in lines if line.points)
     return chart(
-        f"AP over share: {rare}",
+        f"Ranking of {rare}: AP, times chance",
         lines,
         across,
         up,
@@ -117,7 +122,11 @@ def _events(own: str, run: Run, *, alone: bool) -> Html:
 def _told(run: Run) -> Iterator[tuple[str, str, Html]]:
     """What happened, in order: (when, kind, HTML)."""
     parameters = f"{spell_count(run.trainable_parameters)} weights to learn"
-    yield "step 0", "plain", f"{parameters}; the first batch costs {run.initial_loss:.4f} nats per pixel."
+    yield (
+        "step 0",
+        "plain",
+        f"{parameters}; the first batch costs {run.initial_loss:.4f} {term('nats')} per pixel.",
+    )
     found: list[tuple[int, str, Html]] = []
     above = next((check for check in run.checks if check.lift is not None and check.lift >= 2), None)
     if above:

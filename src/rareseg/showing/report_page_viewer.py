@@ -8,11 +8,11 @@ from rareseg.showing.report_page_elements import Html, note, section
 _MODES = (("photo", "Photo"), ("truth", "Truth"), ("given", "Prediction"), ("errors", "Errors"))
 _LEGEND = (
     ("found", "errors", "found"),
-    ("missed", "errors", "missed"),
-    ("invented", "errors", "invented"),
+    ("missed", "errors", "missed: labelled, not given"),
+    ("invented", "errors", "invented: given, not labelled"),
     ("truth", "truth", "labelled so"),
     ("given", "given", "given by the map"),
-    ("out", "truth given errors", "not counted"),
+    ("out", "truth given errors", "not counted: no label, photo or answer"),
 )
 _KEYS = (
     "Keys: 1 to 4 choose what is shown, [ and ] move the threshold, n and p change the image, + and - zoom, 0 shows "
@@ -85,7 +85,7 @@ def _choices() -> Html:
 
 def _pane(key: str) -> Html:
     canvas = f'<canvas id="viewer-{key}" role="img" tabindex="0" aria-label="{key}"></canvas>'
-    return f'<div class="pane pane-{key}">{canvas}</div>'
+    return f'<figure class="pane pane-{key}">{canvas}<figcaption id="viewer-{key}-caption"></figcaption></figure>'
 
 
 _CURVE = (

@@ -11,6 +11,8 @@ from rareseg.showing.layout import ABSENT, bullets, class_name, remark, section,
 
 _SURE = {"iou": "IoU", "f1": "F1", "average_precision": "AP"}
 Rows = list[list[str | Text]]
+_NEGLIGIBLE = 0.0005
+"""Differences that three decimals show as 0.000 are no news, however certain."""
 
 
 def details(report: Report) -> Iterator[RenderableType]:
@@ -154,6 +156,8 @@ def _verdict(one: Difference) -> Text:
         return Text("too few scenes", style="dim")
     if not one.certain:
         return Text("may be chance", style="dim")
+    if abs(one.difference or 0) < _NEGLIGIBLE:
+        return Text("below 0.001", style="dim")
     return Text("better", style="green") if (one.difference or 0) > 0 else Text("worse", style="red")
 
 

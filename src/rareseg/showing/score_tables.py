@@ -19,12 +19,15 @@ from rareseg.showing.layout import (
     spell_short,
     table,
 )
+from rareseg.showing.report_page_subjects import is_constant
 from rareseg.showing.score_details import details
+from rareseg.showing.score_reading import map_threshold, origin
 
 
-def score_tables(report: Report, width: int) -> list[RenderableType]:
-    """Return the report's sections, drawn for `width` columns."""
-    sections = [_title(report), _classes(report, width), *details(report), _macro(report)]
+def score_tables(report: Report, width: int, *, name: str = "") -> list[RenderableType]:
+    """Return the report's sections, drawn for `width` columns; `name` is what was scored, where that is known."""
+    own = name or ("this run" if report.source == "run" else "these maps")
+    sections = [_title(report, name), _classes(report, width), *details(report), _macro(report, own)]
     if report.source != "classes":
         sections.append(_probabilities(report))
     if report.notes:
@@ -32,10 +35,11 @@ def score_tables(report: Report, width: int) -> list[RenderableType]:
     return sections
 
 
-def _title(report: Report) -> RenderableType:
+def _title(report: Report, name: str) -> RenderableType:
     counted = f"{spell_count(report.counted_pixels)} px counted, {spell_count(report.uncounted_pixels)} not"
     part = "all of it" if report.part == "all" else f"its {report.part} part"
-    return Text.assemble(("Report", "bold"), f"  {report.data}, {part}: {report.images} images\n{counted}")
+    of = f"{name} on {report.data}" if name else report.data
+    return Text.assemble(("Report", "bold"), f"  {of}, {part}: {report.images} images\n{counted}")
 
 
 def _classes(report: Report, width: int) -> RenderableType:
@@ -53,11 +57,21 @@ def _legend(report: Report) -> Iterator[Text]:
     answer = report.constant_predictor.answer
     yield remark(f"const. IoU: of a map of {answer} everywhere; chance AP: of pixels ranked at random")
     yield remark(f"F1 in {report.relaxed_px} px: a pixel that close to the other map is a hit")
-    use = "the map" if report.decision == "threshold" else "reading only: the map gives the likeliest class"
-    yield remark(f"thresholds: from {report.thresholds_from}, for {use}")
+    yield remark(_thresholds(report))
     absent = [name for name, scores in report.classes.items() if not scores.pixels]
     if absent:
         yield remark(f"{ABSENT}: not measurable, there is no pixel of {', '.join(absent)}")
+
+
+def _thresholds(report: Report) -> str:
+    if report.source == "classes":
+        return "maps of classes were scored: decided already, and without AP, as they rank nothing"
+    if report.decision == "threshold":
+        return f"thresholds: {origin(report)}"
+    likeliest = "the map gives the likeliest class"
+    if all(scores.threshold is None for scores in report.classes.values()):
+        return likeliest
+    return f"{likeliest}; thresholds, {origin(report)}, are for reading only"
 
 
 def _row(report: Report, name: str, scores: ClassScores) -> list[str | Text]:
@@ -75,7 +89,7 @@ def _row(report: Report, name: str, scores: ClassScores) -> list[str | Text]:
         spell_score(scores.recall),
         _against(scores.average_precision, chance),
         Text(spell_score(chance), style="dim"),
-        spell_score(scores.threshold),
+        spell_score(map_threshold(report, name)),
     ]
 
 
@@ -116,18 +130,18 @@ def _against(score: float | None, floor: float | None) -> Text:
 
 def _constant_iou(report: Report, name: str, share: float | None) -> float | None:
     """The constant answer's IoU: every pixel is in the union, so it is the share; 0 for the other classes."""
-    if name == report.constant_predictor.answer:
+    if is_constant(report, name):
         return share
     return 0.0 if share else None
 
 
-def _macro(report: Report) -> RenderableType:
+def _macro(report: Report, own: str) -> RenderableType:
     macro, constant = report.macro, report.constant_predictor
     headings = [("", "left"), ("IoU", "right"), ("F1", "right"), ("precision", "right"), ("recall", "right")]
     headings += [("AP", "right"), ("accuracy", "right")]
     means = (macro.iou, macro.f1, macro.precision, macro.recall, macro.average_precision)
     rows: list[tuple[str | Text, ...]] = [
-        (Text("this run", style="bold"), *map(spell_score, means), spell_score(report.micro.accuracy)),
+        (Text(own, style="bold"), *map(spell_score, means), spell_score(report.micro.accuracy)),
         (
             Text("constant answer", style="dim"),
             spell_score(constant.macro_iou),

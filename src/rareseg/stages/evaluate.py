@@ -17,8 +17,6 @@ from rareseg.measures.evaluation import Evaluation
 from rareseg.measures.map_counts import boundary_px
 from rareseg.measures.shape_counts import Shape
 from rareseg.measures.telling import rarest, telling
-from rareseg.network.answering import check_fit, of_run
-from rareseg.network.trained import RUN, load_run
 from rareseg.progress import Progress, Silent
 from rareseg.records import codec
 from rareseg.records.dataset import Dataset, Pair
@@ -26,6 +24,9 @@ from rareseg.records.report import Report
 from rareseg.records.scores import Against, View
 from rareseg.scoring.counting import evaluate_source
 from rareseg.scoring.shapes import shapes_of
+
+_RUN = "run.json"
+"""What tells the folder of a run from one of predictions."""
 
 
 class Asked(NamedTuple):
@@ -83,6 +84,10 @@ def evaluate_run(
         DataError: if the data cannot be read, or does not fit the run (bands, dtype, classes).
         SettingError: if the part does not exist.
     """
+    # Late: predictions of other tools are scored without PyTorch, which takes seconds and most of a gigabyte.
+    from rareseg.network.answering import check_fit, of_run  # noqa: PLC0415
+    from rareseg.network.trained import load_run  # noqa: PLC0415
+
     progress = progress or Silent()
     trained = load_run(folder)
     own = trained.audit.dataset
@@ -111,7 +116,9 @@ def evaluate_predictions(
         SettingError: if the part or a class of the thresholds does not exist.
     """
     progress = progress or Silent()
-    here = _Data(data, *discover(data, progress), progress)
+    # Nothing is held out of what is scored whole, so that one image or one scene will do.
+    whole = asked.part in (None, "all")
+    here = _Data(data, *discover(data, progress, whole=whole), progress)
     choice = for_predictions(here.dataset, asked.part)
     source = _folder(predictions, here, choice.pairs, asked.written, thresholds)
     choice = Choice(choice.part, list(source.pairs), source.notes)
@@ -138,19 +145,27 @@ def _folder(
 
 
 def _by_class(thresholds: Mapping[str, float], dataset: Dataset) -> list[float | None]:
-    strange = [name for name in thresholds if name not in dataset.classes]
+    # Of two classes that exclude each other, the first has what the second leaves.
+    free = dataset.classes if dataset.overlapping else dataset.classes[1:]
+    strange = [name for name in thresholds if name not in free]
     wrong = [f"{name}={value}" for name, value in thresholds.items() if not 0 <= value <= 1]
     single = len(dataset.classes) == 2 or dataset.overlapping
     if strange or wrong or not single:
-        classes = (
-            f"the data has {', '.join(dataset.classes)}{'' if single else ', which exclude one another'}"
-        )
         message = (
-            "thresholds: expected a probability, 0 to 1, for each of two classes or of overlapping ones, by name; "
-            f"{classes}; received {', '.join([*strange, *wrong]) or ', '.join(thresholds)}."
+            "thresholds: expected a probability, 0 to 1, for the second of two classes or for overlapping ones, by "
+            f"name; the data has {', '.join(dataset.classes)}{_relation(dataset)}; received "
+            f"{', '.join([*strange, *wrong]) or ', '.join(thresholds)}."
         )
         raise SettingError(message)
     return [thresholds.get(name) for name in dataset.classes]
+
+
+def _relation(dataset: Dataset) -> str:
+    if dataset.overlapping:
+        return ", which overlap"
+    if len(dataset.classes) > 2:
+        return ", which exclude one another, so that the likeliest is given"
+    return f": where {dataset.classes[1]} is not given, {dataset.classes[0]} is"
 
 
 def _evaluated(subject: _Subject, asked: Asked) -> Evaluated:
@@ -160,10 +175,7 @@ def _evaluated(subject: _Subject, asked: Asked) -> Evaluated:
     width = boundary_px([(pair.height, pair.width) for pair in pairs])
     found = _scored(source, pairs, here, width, looked_at)
     if not found.total.confusion.counted:
-        message = (
-            f"{here.path}: part {subject.choice.part!r} holds no counted pixel, so there is nothing to score."
-        )
-        raise DataError(message)
+        raise _nothing(found, subject)
     beside = None if other is None else _against(other, found, subject, width)
     report = reporting.report(
         found,
@@ -181,6 +193,19 @@ def _evaluated(subject: _Subject, asked: Asked) -> Evaluated:
     return Evaluated(structs.replace(report, against=beside, views=views), pictures)
 
 
+def _nothing(found: Evaluation, subject: _Subject) -> DataError:
+    """Return what to say where no pixel counts."""
+    if found.total.unanswered:
+        message = (
+            f"{subject.source.name}: not one of {found.total.unanswered:,} labelled pixels has an answer: all are NaN, "
+            "no-data or 255. Check how the predictions were written."
+        )
+    else:
+        part = subject.choice.part
+        message = f"{subject.here.path}: part {part!r} holds no counted pixel, so there is nothing to score."
+    return DataError(message)
+
+
 def _scored(
     source: Source, pairs: Sequence[Pair], here: _Data, width: int, shapes: Mapping[int, Shape]
 ) -> Evaluation:
@@ -189,8 +214,11 @@ def _scored(
 
 
 def _other(against: Path, own: str, here: _Data, pairs: Sequence[Pair], written: Written) -> Source:
-    if not (against / RUN).is_file():
+    if not (against / _RUN).is_file():
         return _folder(against, here, pairs, written)
+    from rareseg.network.answering import check_fit, of_run  # noqa: PLC0415 - as in evaluate_run
+    from rareseg.network.trained import load_run  # noqa: PLC0415
+
     trained = load_run(against)
     check_fit(trained, here.dataset, here.path)
     name = _told_apart(against, own)
@@ -216,7 +244,7 @@ def _against(other: Source, found: Evaluation, subject: _Subject, width: int) ->
         decision=other.decision,
         images=len(shared),
         differences=reporting.differences(ours, theirs),
-        notes=other.notes,
+        notes=(*other.notes, *reporting.unanswered_notes(theirs, other.name)),
     )
 
 

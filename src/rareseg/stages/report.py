@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,10 +13,15 @@ from rareseg.records.diagnosis import Diagnosis
 from rareseg.records.plan import Plan
 from rareseg.records.report import Report
 from rareseg.records.run import Run
+from rareseg.showing.report_checks import contradictions
 from rareseg.showing.report_page import Shown, page
 
 One = TypeVar("One")
 _PICTURE = re.compile(r"\d\d_(photo\.jpg|truth\.png|answer_\d+\.png)")
+_VIEWS = re.compile(r"[^/\\\0]+\.views")
+"""Names of the folders that `views_folder` gives."""
+_MOST_WRONG = 5
+"""Contradictions that are told."""
 REPORT = "report.json"
 MOST_PICTURE = 8_000_000
 """Bytes of a picture: more was not drawn by `evaluate`."""
@@ -71,7 +77,7 @@ def _shown(subject: Path) -> Shown:
             f"rareseg evaluate RUN DATA -o {file}"
         )
         raise RecordError(message)
-    report = codec.read(file, Report)
+    report = _read(file)
     folder = file.parent
     run = _beside(folder / "run.json", Run)
     if run is not None and codec.digest(run) != report.run_digest:
@@ -87,16 +93,30 @@ def _shown(subject: Path) -> Shown:
     )
 
 
+def _read(file: Path) -> Report:
+    """Read a report whose numbers fit together."""
+    report = codec.read(file, Report)
+    wrong = list(islice(contradictions(report), _MOST_WRONG + 1))
+    if wrong:
+        more = "; and more" if len(wrong) > _MOST_WRONG else ""
+        message = (
+            f"{file} holds what no evaluation writes: {'; '.join(wrong[:_MOST_WRONG])}{more}. "
+            "Write it anew by: rareseg evaluate"
+        )
+        raise RecordError(message)
+    return report
+
+
 def _beside(file: Path, kind: type[One]) -> One | None:
     return codec.read(file, kind) if file.is_file() else None
 
 
 def _pictures(folder: Path, report: Report) -> dict[str, bytes]:
-    """Read the pictures beside a report that are there; names in it may not lead elsewhere."""
-    if not report.views_folder or Path(report.views_folder).name != report.views_folder:
+    """Read the pictures beside a report that are there; names in it may not lead elsewhere, or to other files."""
+    if not _VIEWS.fullmatch(report.views_folder):
         return {}
     names = {name for view in report.views for name in (view.photo, view.truth, *view.answers)}
-    files = {name: folder / report.views_folder / name for name in names if Path(name).name == name}
+    files = {name: folder / report.views_folder / name for name in names if _PICTURE.fullmatch(name)}
     return {
         name: file.read_bytes()
         for name, file in files.items()

@@ -15,6 +15,9 @@ from rareseg.stages.evaluate import Asked, Evaluated, evaluate_predictions, eval
 from rareseg.stages.report import drawn_before, page_file, report_page, views_folder
 from rareseg.verbs.given import refuse
 
+_RUN = "run.json"
+"""What tells the folder of a run from one of data."""
+
 
 def evaluate(
     run: Path | str | None = None,
@@ -40,8 +43,8 @@ def evaluate(
         predictions: folder of class or probability rasters, named after the images: scored instead of a run.
         against: another run, or a folder of predictions, scored on the same images: its differences have
             paired intervals.
-        output: JSON file to write the Report to. Beside it, with its name, lie a page (.html) and the pictures
-            of its views (.views).
+        output: file to write the Report to, its name ending in .json. Beside it, with its name, lie a page (.html)
+            and the pictures of its views (.views).
         part: "train", "val", "test" or "all", to score another part than that.
         kind, scale, channels: what predictions hold, in `predictions` or else in `against`: "classes",
             "probabilities" or "logits"; the stored value of probability 1; the class of each channel. None: inferred,
@@ -54,13 +57,15 @@ def evaluate(
 
     Raises:
         DataError: if the data or the predictions cannot be used, or do not fit each other.
-        SettingError: if not exactly one of run and predictions is given, or a setting does not belong to it.
+        SettingError: if not exactly one of run and predictions is given, run and data are interchanged, a setting
+            does not belong to what is scored, or `output` does not end in .json.
         RecordError: if `run` is not the folder of a finished run.
     """
     subject = _subject(run, data, predictions)
     written = Written(kind, scale, None if channels is None else tuple(channels))
+    _check_order(run, data)
     _check_said(run, against, written, thresholds)
-    _refuse_all(output, overwrite=overwrite)
+    _check_output(output, overwrite=overwrite)
     asked = Asked(part, None if against is None else Path(against), written, shapes)
     if predictions is None:
         found = evaluate_run(*subject, asked, progress=progress)
@@ -102,6 +107,18 @@ def _subject(
     return Path(subject), Path(data)
 
 
+def _check_order(run: Path | str | None, data: Path | str | None) -> None:
+    """Refuse the data in the place of the run and the run in that of the data."""
+    if run is None or data is None:
+        return
+    if (Path(data) / _RUN).is_file() and not (Path(run) / _RUN).is_file():
+        message = (
+            f"{data} is a run, and {run} is none: expected the run first, then the data. Interchange the two: "
+            f"rareseg evaluate {data} {run}"
+        )
+        raise SettingError(message)
+
+
 def _check_said(
     run: Path | str | None,
     against: Path | str | None,
@@ -115,26 +132,39 @@ def _check_said(
     named += ["thresholds"] if thresholds is not None else []
     if named:
         message = (
-            f"{', '.join(named)}: a run knows what it answers, and when. Leave {' and '.join(named)} out."
+            f"{', '.join(named)}: this is said of the predictions of other tools. A run knows what it answers, and its "
+            f"thresholds were chosen on its validation part. Leave {' and '.join(named)} out; other thresholds can be "
+            "tried on the page."
         )
         raise SettingError(message)
 
 
-def _refuse_all(output: Path | str | None, *, overwrite: bool) -> None:
-    if output is not None:
-        for path in (Path(output), Path(output).with_suffix(".html"), views_folder(Path(output))):
-            refuse(path, overwrite)
+def _check_output(output: Path | str | None, *, overwrite: bool) -> None:
+    """Refuse, before anything is scored, a place where the report or what lies beside it cannot go."""
+    if output is None:
+        return
+    path = Path(output)
+    if path.suffix.lower() != ".json":
+        name = path / "report.json" if path.is_dir() or not path.suffix else path.with_suffix(".json")
+        message = (
+            f"{output}: expected a file that ends in .json for the report, such as {name}; its page lies beside it, "
+            f"as {name.with_suffix('.html')}."
+        )
+        raise SettingError(message)
+    for one in (path, path.with_suffix(".html"), views_folder(path)):
+        refuse(one, overwrite)
 
 
 def _write(found: Evaluated, output: Path, *, overwrite: bool) -> Report:
     """Write the report, its pictures and its page; a page that lacks is better than a report that does."""
     folder = views_folder(output)
     told = structs.replace(found.report, views_folder=folder.name)
-    for stale in drawn_before(folder):
-        stale.unlink()
     for name, content in found.pictures.items():
         codec.write_bytes(folder / name, content, overwrite=overwrite)
     codec.write(output, told, overwrite=overwrite)
+    for stale in drawn_before(folder):
+        if stale.name not in found.pictures:
+            stale.unlink()
     page = output.with_suffix(".html")
     codec.write_bytes(page, report_page([output]).encode(), overwrite=overwrite)
     return told

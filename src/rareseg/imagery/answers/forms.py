@@ -132,10 +132,9 @@ def decide(
         raise _undecided(
             seen, dataset, name, f"{seen.channels} channels do not fit {len(dataset.classes)} classes"
         )
-    if said is None and seen.colours and abs(seen.sums[0] - VOID) + abs(seen.sums[1] - VOID) > 6:
-        raise _undecided(
-            seen, dataset, name, "three bands of 8 bits may be colours, as they do not add up to 255"
-        )
+    doubt = _doubt(seen, dataset, scale, labels) if said is None else ""
+    if doubt:
+        raise _undecided(seen, dataset, name, doubt)
     if said == "logits" or (said is None and scale is None and _beyond(seen)):
         activation = "sigmoid" if dataset.overlapping or len(channels) == 1 else "softmax"
         said_by = "as said" if said else "values beyond those of probabilities"
@@ -145,6 +144,16 @@ def decide(
         raise _undecided(seen, dataset, name, f"they are no probabilities of a scale of {full:g}")
     because = f"probabilities ({_range(seen)}), {full:g} being certain"
     return Form("probabilities", because, channels, full, 1 / full if seen.whole and full > 1 else 0.0)
+
+
+def _doubt(seen: Values, dataset: Dataset, scale: float | None, labels: tuple[int, ...] | None) -> str:
+    """Return what speaks against probabilities and logits, "" for nothing."""
+    if scale is None and seen.channels == 1 and seen.whole and 1 < seen.high <= len(dataset.classes):
+        return "they may be class ids that count from 1, or very faint probabilities"
+    apart = abs(seen.sums[0] - VOID) + abs(seen.sums[1] - VOID)
+    if labels is None and seen.colours and apart > 6:
+        return "three bands of 8 bits may be colours, as they do not add up to 255"
+    return ""
 
 
 def _as_classes(seen: Values, dataset: Dataset, labels: tuple[int, ...] | None) -> Form | None:

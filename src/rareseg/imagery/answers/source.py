@@ -10,7 +10,7 @@ from rareseg.imagery.samples import read_sample
 from rareseg.imagery.tiles import Window
 from rareseg.records.dataset import Dataset, Pair
 
-WINDOW_VALUES = 1 << 22
+WINDOW_VALUES = 1 << 21
 """Channels x pixels of a window: as many windows as threads are held at once."""
 
 
@@ -62,7 +62,7 @@ def of_folder(
         thresholds_from=_origin(told=told, ranked=ranked, two=two),
         decision_weights=None,
         step=found.form.step,
-        notes=found.notes,
+        notes=(f"Read as {found.form.because}.", *found.notes),
         windows=windows,
         window=window,
     )

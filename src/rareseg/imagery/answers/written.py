@@ -1,8 +1,10 @@
 """What is known of predictions that their files do not say."""
 
+import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from rareseg.errors import SettingError
 from rareseg.imagery.answers.folder import FoundAnswers, find_answers
 from rareseg.imagery.answers.names import Kind
 from rareseg.records.dataset import Dataset, Pair
@@ -22,7 +24,17 @@ class Written(NamedTuple):
 
         Raises:
             LayoutError, DataError, SettingError: as `find_answers`.
+            SettingError: if there is no such kind, or the scale is no finite number above 0.
         """
+        if self.kind is not None and self.kind not in get_args(Kind):
+            message = f"kind: expected {', '.join(get_args(Kind))} or None; received {self.kind!r}."
+            raise SettingError(message)
+        if self.scale is not None and not 0 < self.scale < math.inf:
+            message = (
+                f"scale: expected the stored value of probability 1, such as 255; received {self.scale:g}. "
+                "Leave it out to have it inferred."
+            )
+            raise SettingError(message)
         return find_answers(
             folder,
             pairs,

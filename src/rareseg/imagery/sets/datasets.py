@@ -10,7 +10,7 @@ from rareseg.imagery.masks.labels import MaskCounts, decide_reading
 from rareseg.imagery.photos import find_nodata
 from rareseg.imagery.rasters import RasterInfo
 from rareseg.imagery.sets.contents import digest_of
-from rareseg.imagery.sets.groups import evident_groups, twins
+from rareseg.imagery.sets.groups import grouped_by, twins
 from rareseg.imagery.sets.layouts import Layout, recognise
 from rareseg.imagery.sets.pairs import THREADS, Match, Matches, check_heads, match, relative
 from rareseg.imagery.sets.splits import Candidate, Split, split
@@ -20,7 +20,7 @@ from rareseg.records.dataset import PARTS, VOID, Dataset, MaskReading, NoData, P
 
 
 def discover(
-    data: Path, progress: Progress | None = None, *, like: Dataset | None = None
+    data: Path, progress: Progress | None = None, *, like: Dataset | None = None, whole: bool = False
 ) -> tuple[Path, Dataset]:
     """Find the pairs, read all of them once, and decide how they are read and parted.
 
@@ -28,7 +28,9 @@ def discover(
         data: a folder that follows a known layout, or a TOML that holds a DataSpec.
         progress: who is told how far it is.
         like: a Dataset to be read alike, for scoring: its mask reading and no-data hold wherever they fit, and
-            pairs without a ready-made part are all "test", so that a single image will do.
+            the data is taken as a whole.
+        whole: whether pairs without a ready-made part are all "test", as nothing is to be held out: then a single
+            image will do.
 
     Returns:
         The folder that the Dataset's paths are relative to, and the Dataset, pairs sorted by part, then name.
@@ -52,7 +54,8 @@ def discover(
         nodata = like.nodata
     for pair in pixels:
         _leave_out(pixels[pair], surveys[pair], nodata, reading)
-    parted = _all_test(pixels) if like is not None else _part(pixels, layout, classes)
+    undivided = whole or like is not None
+    parted = _all_test(pixels, layout) if undivided else _part(pixels, layout, classes)
     for note in (*layout.left_out, *_endings_said(matches)):
         show.say(note)
     head = next(iter(heads.values()))
@@ -158,9 +161,8 @@ def _known(raw: int, bands: int, reading: MaskReading) -> bool:
     return any(entry.low <= value <= entry.high for entry in reading.ranges)
 
 
-def _all_test(pixels: dict[Match, list[int]]) -> Split:
-    stems = [pair.stem for pair in pixels]
-    groups, grouped = evident_groups(stems)
+def _all_test(pixels: dict[Match, list[int]], layout: Layout) -> Split:
+    groups, grouped = grouped_by([pair.stem for pair in pixels], layout.spec)
     parts = tuple(pair.part or "test" for pair in pixels)
     return Split(parts, tuple(groups), f"{grouped}; all of it is scored")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rareseg.errors import Problem, SettingError, SplitError
+from rareseg.records.dataset import DataSpec
 
 # A scene's name, then where the crop lies in it: ..._y1000_x500, ..._r0_c512, ...-row_1-col_2.
 _OFFSETS = re.compile(
@@ -19,6 +20,20 @@ _PIECES = re.compile(r"^(?P<scene>.+?)[_\-. ](?:crop|tile|patch|chip|piece)[_\-]
 # A scene's name, then two numbers that are offsets only if they step evenly by many pixels: ..._0_512.
 _NUMBERS = re.compile(r"^(?P<scene>.+)[_\-](?P<first>\d+)[_\-](?P<second>\d+)$")
 _LEAST_STEP = 32
+
+
+def grouped_by(stems: Sequence[str], spec: DataSpec) -> tuple[list[str], str]:
+    """Group by the pattern that the user gave, else by what names make evident.
+
+    Returns:
+        The group of each stem, and a sentence that says how they were found.
+
+    Raises:
+        SettingError, SplitError: as `group_by_pattern`.
+    """
+    if spec.group is None:
+        return evident_groups(stems)
+    return group_by_pattern(stems, spec.group), f"groups by {spec.group!r}"
 
 
 def group_by_pattern(stems: Sequence[str], pattern: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rareseg.errors import Problem, SettingError, SplitError
 from rareseg.imagery.sets.balance import Dealer
-from rareseg.imagery.sets.groups import evident_groups, group_by_pattern
+from rareseg.imagery.sets.groups import grouped_by
 from rareseg.records.dataset import PARTS, DataSpec, PartName
 
 ENOUGH_GROUPS = 3
@@ -52,10 +52,7 @@ def split(candidates: Sequence[Candidate], spec: DataSpec, classes: Sequence[str
     """
     shares = _shares(spec)
     stems = [candidate.stem for candidate in candidates]
-    if spec.group is not None:
-        groups, grouped = group_by_pattern(stems, spec.group), f"groups by {spec.group!r}"
-    else:
-        groups, grouped = evident_groups(stems)
+    groups, grouped = grouped_by(stems, spec)
     given = {candidate.part for candidate in candidates} - {None}
     if not given or given == {"train"}:
         return _deal(

@@ -168,11 +168,15 @@
 
   const MODES = { photo: "Photo", truth: "Truth", given: "Prediction", errors: "Errors: found, missed and invented" };
 
+  const CAPTIONS = { truth: "labelled", given: "given by the map", errors: "found, missed and invented" };
+
   function describe() {
     const one = points()[state.point];
     const at = one && state.mode !== "photo" && state.mode !== "truth" ? `, threshold ${one.threshold.toPrecision(3)}` : "";
     get("viewer-photo").setAttribute("aria-label", `Photo ${view().image}`);
     get("viewer-map").setAttribute("aria-label", `${MODES[state.mode]} of ${state.name} on ${view().image}${at}`);
+    get("viewer-photo-caption").textContent = view().image;
+    get("viewer-map-caption").textContent = state.mode === "photo" ? view().image : `${state.name}: ${CAPTIONS[state.mode]}${at}`;
     const { scale, top, left } = view();
     const part = top || left ? `The part of the image that begins at row ${top}, column ${left}. ` : "";
     get("viewer-part").textContent = part + (scale < 1 ? `Drawn at ${(100 * scale).toFixed(0)} % of its size.` : "");

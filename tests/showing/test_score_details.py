@@ -49,6 +49,12 @@ def with_road(report, **more):
     return replace(report, classes=report.classes | {"road": replace(report.classes["road"], **more)})
 
 
+def test_what_was_scored_has_its_name(report_record):
+    text = draw(replace(report_record, name="their_maps"))
+    assert text.startswith("Report  their_maps on massachusetts_roads")
+    assert any(line.split()[:1] == ["their_maps"] for line in text.partition("Means over")[2].splitlines())
+
+
 def test_a_report_without_more_has_no_more_sections(report_record):
     text = draw(report_record)
     for title in ("How sure", "Edges", "Lines", "Objects", "Against", "Thresholds that do not fit"):

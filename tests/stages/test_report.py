@@ -186,3 +186,12 @@ def test_pictures_of_an_earlier_report_stay_until_the_new_one_is_there(copied, r
     with pytest.raises(OSError, match="No space"):
         verbs.evaluate(copied, roads, output=copied / "report.json", overwrite=True)
     assert {path.name: path.read_bytes() for path in (copied / "report.views").iterdir()} == earlier
+
+
+def test_runs_of_one_name_are_told_apart_on_the_page(copied, roads, tmp_path):
+    other = shutil.copytree(copied, tmp_path / "elsewhere" / "run")
+    assert codec.read(copied / "report.json", Report).name == "run"
+    page = report_page([copied, other])
+    assert str(copied) in page
+    assert str(other) in page
+    assert str(copied) not in report_page([copied])

@@ -90,8 +90,7 @@ def evaluate(
     if as_json:
         out.print_json(report)
     else:
-        scored = (given["predictions"] or paths[0]).resolve().name
-        out.show(lambda width: score_tables.score_tables(report, width, name=scored))
+        out.show(lambda width: score_tables.score_tables(report, width))
         if given["output"] is not None:
             click.echo(f"Page: {given['output'].with_suffix('.html')}")
 

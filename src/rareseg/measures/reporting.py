@@ -43,6 +43,7 @@ def report(
     found: Evaluation,
     *,
     decision: Decision,
+    name: str,
     run_digest: str,
     data: str,
     part: str,
@@ -55,11 +56,12 @@ def report(
     Args:
         found: everything that was counted; at least one pixel.
         decision: how maps were decided.
-        run_digest, data, part, source, boundary_px, notes: as in Report.
+        name, run_digest, data, part, source, boundary_px, notes: as in Report.
     """
     total = found.total
     scores, draws = values(found), drawn(found.by_scene)
     return Report(
+        name=name,
         run_digest=run_digest,
         data=data,
         part=part,

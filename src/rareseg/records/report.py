@@ -99,6 +99,8 @@ class Report(Record, frozen=True, kw_only=True):
     uncounted_pixels: int
     """Void and no-data pixels, left out of every score."""
     notes: tuple[str, ...]
+    name: str = ""
+    """Folder of the run or of the predictions."""
     source: str = "run"
     """"run", "probabilities" or "classes": what answered; class maps rank nothing."""
     scenes: int = 0

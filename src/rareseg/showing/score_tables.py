@@ -24,10 +24,10 @@ from rareseg.showing.score_details import details
 from rareseg.showing.score_reading import map_threshold, origin
 
 
-def score_tables(report: Report, width: int, *, name: str = "") -> list[RenderableType]:
-    """Return the report's sections, drawn for `width` columns; `name` is what was scored, where that is known."""
-    own = name or ("this run" if report.source == "run" else "these maps")
-    sections = [_title(report, name), _classes(report, width), *details(report), _macro(report, own)]
+def score_tables(report: Report, width: int) -> list[RenderableType]:
+    """Return the report's sections, drawn for `width` columns."""
+    own = report.name or ("this run" if report.source == "run" else "these maps")
+    sections = [_title(report), _classes(report, width), *details(report), _macro(report, own)]
     if report.source != "classes":
         sections.append(_probabilities(report))
     if report.notes:
@@ -35,10 +35,10 @@ def score_tables(report: Report, width: int, *, name: str = "") -> list[Renderab
     return sections
 
 
-def _title(report: Report, name: str) -> RenderableType:
+def _title(report: Report) -> RenderableType:
     counted = f"{spell_count(report.counted_pixels)} px counted, {spell_count(report.uncounted_pixels)} not"
     part = "all of it" if report.part == "all" else f"its {report.part} part"
-    of = f"{name} on {report.data}" if name else report.data
+    of = f"{report.name} on {report.data}" if report.name else report.data
     return Text.assemble(("Report", "bold"), f"  {of}, {part}: {report.images} images\n{counted}")
 
 

@@ -182,6 +182,7 @@ def _evaluated(subject: _Subject, asked: Asked) -> Evaluated:
         decision=reporting.Decision(
             source.decision, source.thresholds, source.thresholds_from, subject.chosen_shares
         ),
+        name=source.name,
         run_digest=subject.run_digest,
         data=here.path.resolve().name,
         part=subject.choice.part,

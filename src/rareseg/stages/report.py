@@ -62,7 +62,15 @@ def report_page(subjects: Sequence[Path]) -> str:
     Raises:
         RecordError: if one is missing or damaged.
     """
-    return page([_shown(subject) for subject in subjects])
+    shown = [_shown(subject) for subject in subjects]
+    names = [one.name for one in shown]
+    # Many runs are called run: then each is called as it was given.
+    return page(
+        [
+            one._replace(name=str(subject)) if names.count(one.name) > 1 else one
+            for one, subject in zip(shown, subjects, strict=True)
+        ]
+    )
 
 
 def _file(subject: Path) -> Path:
@@ -83,7 +91,7 @@ def _shown(subject: Path) -> Shown:
     if run is not None and codec.digest(run) != report.run_digest:
         run = None
     return Shown(
-        name=file.stem if run is None and not subject.is_dir() else folder.resolve().name,
+        name=report.name or (folder.resolve().name if subject.is_dir() else file.stem),
         report=report,
         audit=None if run is None else _beside(folder / "audit.json", Audit),
         plan=None if run is None else _beside(folder / "plan.json", Plan),

@@ -1,5 +1,6 @@
 """The losses for `compile` are those of PyTorch, in value and gradient, and survive saving."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,12 @@ def in_keras(loss: Any, answers: np.ndarray, targets: np.ndarray) -> tuple[float
         value = loss(targets, scores)
         value.backward()
         return float(value.detach()), scores.grad.cpu().numpy()
+    if keras.backend.backend() == "tensorflow":
+        tensorflow = importlib.import_module("tensorflow")
+        variable = tensorflow.Variable(answers)
+        with tensorflow.GradientTape() as tape:
+            value = loss(targets, variable)
+        return float(value), np.asarray(tape.gradient(value, variable))
     import jax
 
     value, slope = jax.jit(jax.value_and_grad(lambda scores: loss(targets, scores)))(answers)

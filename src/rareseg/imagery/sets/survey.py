@@ -16,7 +16,7 @@ from rareseg.imagery.rasters import RasterInfo, Window, describe, read, read_mas
 from rareseg.imagery.sets.pairs import Match, relative
 from rareseg.records.dataset import DataSpec
 
-STRIP_PIXELS = 1 << 24
+STRIP_PIXELS = 1 << 22
 """Pixels of a full-width strip that is held in memory at once."""
 _MARGIN = SQUARE + REACH
 _MOST_GRADED = 0.25

@@ -6,7 +6,8 @@ import pytest
 from rareseg.errors import DataError
 from rareseg.imagery.tiles import Window, blocks, haloed
 from rareseg.measures.decisions import decide
-from rareseg.measures.map_counts import MOST_BOUNDARY, MapCounts, boundary_px, halo
+from rareseg.measures.map_counts import MOST_BOUNDARY, MapCounts, boundary_px
+from rareseg.measures.pixel_counts import halo_of
 from rareseg.measures.probabilities import log_odds
 from rareseg.records.dataset import VOID
 
@@ -60,7 +61,7 @@ def test_windows_with_a_halo_add_up_to_the_image(maps, ranked, width, side):
     whole = counted(maps, ranked, width)
     total = MapCounts.empty(CLASSES, overlapping=False, ranked=ranked)
     for core in blocks(67, 83, side):
-        outer, inside = haloed(core, 67, 83, halo(width))
+        outer, inside = haloed(core, 67, 83, halo_of(width))
         place = np.s_[outer.row : outer.row + outer.height, outer.col : outer.col + outer.width]
         total = total + counted(maps, ranked, width, core=inside, place=place)
     same(total, whole)
@@ -101,7 +102,7 @@ def test_strips_are_two_percent_of_the_diagonal_and_never_swallow_large_images()
     assert boundary_px([(30, 40)]) == 1
     assert boundary_px([(300, 400), (30, 40)]) == 6
     assert boundary_px([(5000, 5000)]) == MOST_BOUNDARY
-    assert halo(1) == 3
-    assert halo(12) == 12
+    assert halo_of(1) == 3
+    assert halo_of(12) == 12
     assert haloed(Window(0, 4, 5, 6), 20, 30, 3) == (Window(0, 1, 8, 12), Window(0, 3, 5, 6))
     assert haloed(Window(15, 24, 5, 6), 20, 30, 3) == (Window(12, 21, 8, 9), Window(3, 3, 5, 6))

@@ -100,7 +100,7 @@ def test_one_call_equals_its_parts_and_adds() -> None:
         path_counts(predicted, truth, counted, 0.5),
         topo_counts(predicted, truth, counted, 0.5),
         connection_counts(predicted, truth, counted, 0.5),
-        cldice_counts(predicted, truth, counted, 0.5),
+        cldice_counts(predicted, truth, counted),
     )
     assert counts == parts
     assert TopologyCounts() + counts == counts
@@ -132,6 +132,10 @@ def test_wrong_input_is_named(measure: object) -> None:
         measure(truth[0], truth[0], truth[0])
     with pytest.raises(SettingError, match="type bool"):
         measure(truth.astype(np.uint8), truth, truth)
-    for size in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(SettingError, match="pixel size"):
-            measure(truth, truth, truth, size)
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_pixel_without_size_is_refused_where_lengths_are_measured(size: float) -> None:
+    truth = np.ones((5, 5), np.bool_)
+    with pytest.raises(SettingError, match="pixel size"):
+        topology_counts(truth, truth, truth, size)

@@ -63,7 +63,6 @@ def cldice_counts(
     predicted: NDArray[np.bool_],
     truth: NDArray[np.bool_],
     counted: NDArray[np.bool_],
-    pixel_size: float | None = None,
 ) -> ClDiceCounts:
     """Count one image and class; whole images, because windows cut skeletons.
 
@@ -72,12 +71,11 @@ def cldice_counts(
         truth: where the mask holds it.
         counted: where pixels count; in others the prediction is taken as the truth, so that skeletons run on
             through them, and no pixel is counted.
-        pixel_size: metres per px; changes nothing, as shares of pixels have no unit.
 
     Raises:
         SettingError: if shapes differ. A mask that is true throughout has no skeleton.
     """
-    checked(predicted, truth, counted, pixel_size)
+    checked(predicted, truth, counted)
     filled = with_void_filled(predicted, truth, counted)
     ours, theirs = middle_line(predicted) & counted, middle_line(filled) & counted
     return ClDiceCounts(

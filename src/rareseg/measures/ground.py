@@ -53,7 +53,7 @@ def checked(
     predicted: NDArray[np.bool_],
     truth: NDArray[np.bool_],
     counted: NDArray[np.bool_],
-    pixel_size: float | None,
+    pixel_size: float | None = None,
 ) -> str:
     """Return the unit of lengths, "m" or "px".
 

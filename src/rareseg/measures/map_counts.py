@@ -1,11 +1,10 @@
 """What is counted of a map beside the truth, window by window: everything that needs no whole image.
 
-`MapCounts` add up over windows, images, processes and machines. Windows with a halo of `halo(...)` px give the
-counts of the whole image, to the pixel.
+`MapCounts` add up over windows, images, processes and machines. Windows with a halo of `pixel_counts.halo_of` px give
+the counts of the whole image, to the pixel.
 """
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Self, final
 
 import numpy as np
@@ -131,11 +130,6 @@ def boundary_px(sizes: list[tuple[int, int]]) -> int:
     """
     widths = [boundary_width(height, width) for height, width in sizes]
     return min(MOST_BOUNDARY, max(1, round(sum(widths) / max(len(widths), 1))))
-
-
-def halo(width: int) -> int:
-    """Return how far windows must see beyond their core, px."""
-    return max(ceil(RELAXED_PX), width)
 
 
 def _sides(

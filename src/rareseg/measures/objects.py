@@ -102,7 +102,6 @@ def object_counts(
     predicted: NDArray[np.bool_],
     truth: NDArray[np.bool_],
     counted: NDArray[np.bool_],
-    pixel_size: float | None = None,
     *,
     least_iou: float = LEAST_IOU,
 ) -> ObjectCounts:
@@ -116,13 +115,12 @@ def object_counts(
         truth: where the mask holds it.
         counted: where pixels count; others belong to no true object and to no area, and a predicted object that
             lies in them by more than half is no mistake (as in Kirillov et al., section 4.2).
-        pixel_size: metres per px; changes nothing, as sizes are counted in px.
         least_iou: overlap over union of a match, 0..1; 0 takes any overlap.
 
     Raises:
         SettingError: if shapes differ or the overlap is no share.
     """
-    checked(predicted, truth, counted, pixel_size)
+    checked(predicted, truth, counted)
     if not 0 <= least_iou <= 1:
         message = f"Expected least_iou from 0 (any overlap) to 1, got {least_iou}. The usual one is 0.5."
         raise SettingError(message)

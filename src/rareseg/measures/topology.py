@@ -65,5 +65,5 @@ def topology_counts(
         path_counts_of(drawn, seed=seed),
         topo_counts_of(drawn, seed=seed),
         connection_counts_of(drawn, buffer=buffer),
-        cldice_counts(predicted, truth, counted, pixel_size),
+        cldice_counts(predicted, truth, counted),
     )

@@ -61,7 +61,6 @@ def width_counts(
     predicted: NDArray[np.bool_],
     truth: NDArray[np.bool_],
     counted: NDArray[np.bool_],
-    pixel_size: float | None = None,
 ) -> WidthCounts:
     """Count one image and class; whole images, because windows cut widths.
 
@@ -69,12 +68,11 @@ def width_counts(
         predicted: (height, width), where the map gives the class.
         truth: where the mask holds it.
         counted: where pixels count; others are outside the class, so that it is as wide as what counts of it.
-        pixel_size: metres per px; changes nothing, as widths are counted in px.
 
     Raises:
         SettingError: if shapes differ.
     """
-    checked(predicted, truth, counted, pixel_size)
+    checked(predicted, truth, counted)
     real = truth & counted
     if not real.any():
         return WidthCounts.empty()

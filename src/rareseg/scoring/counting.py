@@ -13,7 +13,8 @@ from rareseg.imagery.rasters import describe
 from rareseg.imagery.tiles import Window
 from rareseg.measures.decisions import decide
 from rareseg.measures.evaluation import Evaluation, ImageTally
-from rareseg.measures.map_counts import MapCounts, halo
+from rareseg.measures.map_counts import MapCounts
+from rareseg.measures.pixel_counts import halo_of
 from rareseg.measures.probabilities import answered, log_odds
 from rareseg.measures.shape_counts import Shape
 from rareseg.progress import Task
@@ -58,7 +59,7 @@ def evaluate_source(
     if 0 < without < len(sizes):
         # Metres and px cannot be added up.
         found.unsized, sizes = without, {}
-    for pair, windows in _by_image(source.windows(pairs, halo(width))):
+    for pair, windows in _by_image(source.windows(pairs, halo_of(width))):
         tally = found.image(
             pair.image, pair.group, (pair.height, pair.width), pixel_size=sizes.get(pair.image)
         )

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from tests.references import reports, trainings
 from tests.references.diagnoses import three_findings
 
@@ -34,13 +35,34 @@ def other():
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory, run, other):
+def land():
+    return reports.land(images=3, size=96)
+
+
+@pytest.fixture(scope="session")
+def overlapping():
+    """Two classes that overlap: bit 0 and bit 1; at some pixels of the first view both are labelled."""
+    shown = reports.roads("bits", images=2, size=96)
+    labels = {view.truth for view in shown.report.views}
+    given = {view.given for view in shown.report.views}
+    pictures = dict(shown.pictures)
+    for name in labels | given:
+        grey = _grey(pictures[name])
+        bits = np.where(grey == 255, 255, np.where(grey == 1, 3, 1)).astype(np.uint8)
+        pictures[name] = reports.png(bits)
+    return shown._replace(report=replace(shown.report, confusion=()), pictures=pictures)
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory, run, other, land, overlapping):
     folder = tmp_path_factory.mktemp("pages")
     made = {
         "one": page([run]),
         "two": page([run, other]),
-        "land": page([reports.land(images=3, size=96)]),
+        "land": page([land]),
         "maps": page([reports.labelled(size=96)]),
+        "against": page([reports.beside(run, other)]),
+        "bits": page([overlapping]),
         "hostile": page([reports.roads(HOSTILE[0], images=2, size=96, names=HOSTILE)]),
     }
     for name, text in made.items():
@@ -83,7 +105,7 @@ def _shares(counts):
     ]
 
 
-@pytest.mark.parametrize("name", ["one", "two", "land", "maps", "hostile"])
+@pytest.mark.parametrize("name", ["one", "two", "against", "land", "bits", "maps", "hostile"])
 def test_nothing_is_complained_of_and_nothing_leaves_the_page(tab, files, name):
     tab.open(files[name])
     assert tab.complaints() == []
@@ -97,7 +119,8 @@ def test_names_run_nothing(tab, files):
         "return [...document.querySelectorAll('#viewer-image option')].map((one) => one.textContent)"
     )
     assert {one.split(" · ")[1] for one in options} == set(HOSTILE)
-    assert tab.run("return document.querySelectorAll('img, script').length") == 2
+    assert tab.run("return document.querySelectorAll('script').length") == 2
+    assert tab.run("return [...document.images].every((one) => one.src.startsWith('data:image/'))")
 
 
 def test_the_first_numbers_are_those_of_the_report(tab, files, run):
@@ -316,7 +339,8 @@ def test_an_image_of_the_worst_table_opens_in_the_viewer(tab, files):
         "return held.dataset.image"
     )
     tab.settle()
-    assert tab.run("return document.querySelector('#viewer-image option:checked').textContent").endswith(name)
+    chosen = tab.run("return document.querySelector('#viewer-image option:checked').textContent")
+    assert chosen.endswith(name.rpartition("/")[2])
     assert tab.run("return document.activeElement.id") == "viewer-map"
 
 
@@ -336,6 +360,92 @@ def test_each_class_has_its_own_answer_and_curve(tab, files):
     tab.wait("document.getElementById('viewer-map').getAttribute('aria-label').includes('crop')")
     tab.settle()
     assert (tab.counts(), tab.text("viewer-iou")) != weed
+
+
+def _decided(shown, label, view=0):
+    """Count found, missed and invented pixels of a class in a view's map as it was decided."""
+    held = shown.report.views[view]
+    truth, given = (_grey(shown.pictures[name]) for name in (held.truth, held.given))
+    counted = truth != reports.VOID
+    return {
+        "found": int((counted & (truth == label) & (given == label)).sum()),
+        "missed": int((counted & (truth == label) & (given != label)).sum()),
+        "invented": int((counted & (truth != label) & (given == label)).sum()),
+    }
+
+
+def test_a_map_of_the_likeliest_class_is_first_seen_as_it_was_decided(tab, files, land):
+    tab.open(files["land"])
+    weed = land.report.classes["weed"]
+    assert [tab.text(f"viewer-{key}") for key in ("precision", "recall", "iou")] == [
+        f"{value:.3f}" for value in (weed.precision, weed.recall, weed.iou)
+    ]
+    assert tab.text("viewer-told") == "none"
+    pressed = "return [...document.querySelectorAll('[aria-pressed=true]')].map((one) => one.textContent)"
+    assert tab.run(pressed) == ["as the map decides: the likeliest class"]
+    assert _shares(tab.counts()) == pytest.approx(_shares(_decided(land, 2)), abs=0.04)
+    across = float(tab.run("return document.querySelector('#viewer-curve .point').getAttribute('cx')"))
+    assert (across - 40) / 268 == pytest.approx(weed.recall, abs=1e-3)
+    # A threshold of its own shows another map, and the button brings the first one back.
+    decided = tab.counts()
+    tab.press("]")
+    assert tab.run(pressed) != ["as the map decides: the likeliest class"]
+    assert float(tab.text("viewer-told")) > 0
+    tab.set("viewer-threshold", 1, "input")
+    assert tab.counts()["invented"] > decided["invented"]
+    tab.run("document.querySelector('#viewer-presets button').click()")
+    tab.settle()
+    assert tab.counts() == decided
+
+
+def test_all_classes_are_seen_at_once_in_the_colours_of_the_legend(tab, files, land):
+    tab.open(files["land"])
+    tab.press("5")
+    view = land.report.views[0]
+    for pane, file in (("photo", view.truth), ("map", view.given)):
+        held = _grey(land.pictures[file])
+        row, column = (int(one) for one in np.argwhere(held == 1)[len(np.argwhere(held == 1)) // 2])
+        mean = tab.run(
+            "const [pane, x, y] = arguments; const canvas = document.getElementById(`viewer-${pane}`);"
+            "const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });"
+            "const context = copy.getContext('2d'); context.drawImage(canvas, 0, 0);"
+            "return [...context.getImageData(Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]",
+            pane, (column + 0.5) / held.shape[1], (row + 0.5) / held.shape[0],
+        )  # fmt: skip
+        swatches = tab.run(
+            "return [...document.querySelectorAll('[data-modes=classes] .swatch')]"
+            ".map((one) => getComputedStyle(one).backgroundColor.match(/[0-9]+/g).map(Number))"
+        )
+        away = [sum((a - b) ** 2 for a, b in zip(mean, colour, strict=False)) for colour in swatches]
+        assert int(np.argmin(away)) == 1
+    legend = tab.run(
+        "return [...document.querySelectorAll('#viewer-legend li')].filter((one) => !one.hidden)"
+        ".map((one) => one.textContent)"
+    )
+    assert legend[1:] == ["ground", "crop", "weed"]
+    assert tab.run("return document.getElementById('viewer-working').hidden")
+    tab.press("4")
+    assert not tab.run("return document.getElementById('viewer-working').hidden")
+
+
+def test_two_classes_need_no_picture_of_all_unless_they_overlap(tab, files):
+    tab.open(files["one"])
+    assert tab.run("return document.getElementById('viewer-mode-classes').hidden")
+    tab.press("5")
+    assert tab.run("return document.querySelector('[name=viewer-mode]:checked').value") == "errors"
+    tab.open(files["bits"])
+    tab.press("5")
+    assert tab.run("return document.querySelector('[name=viewer-mode]:checked').value") == "classes"
+
+
+def test_the_other_map_is_seen_on_the_same_images(tab, files, run):
+    tab.open(files["against"])
+    names = "return [...document.querySelectorAll('#viewer-run option')].map((one) => one.textContent)"
+    assert tab.run(names) == ["muon", "plain"]
+    tab.set("viewer-run", 1, "change")
+    tab.settle()
+    assert tab.complaints() == []
+    assert tab.counts()["found"] > 0
 
 
 @pytest.mark.parametrize("name", ["one", "maps"])
@@ -397,7 +507,7 @@ def test_a_threshold_is_copied(tab, files, run):
     assert tab.run("return document.querySelector('button.copy').textContent") == "copied"
 
 
-@pytest.mark.parametrize("name", ["one", "two", "land", "maps", "hostile"])
+@pytest.mark.parametrize("name", ["one", "two", "against", "land", "bits", "maps", "hostile"])
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(tab, files, name, width):
     tab.open(files[name], width=width, height=800)

@@ -80,7 +80,7 @@ def test_draws_without_the_class_are_left_out():
 
 def test_scores_stay_between_0_and_1_and_differences_need_not():
     drawn = np.random.default_rng(2).normal(0.5, 1, (2, 100))
-    found = interval(np.array([0.4, 0.6]), drawn, scenes=3, least=0.0)
+    found = interval(np.array([0.4, 0.6]), drawn, scenes=3, least=0.0, most=1.0)
     assert (found.low, found.high) == (0.0, 1.0)
     free = interval(np.array([0.4, 0.6]), drawn, scenes=3)
     assert free.low < 0

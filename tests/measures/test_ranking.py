@@ -16,7 +16,7 @@ def _judged(name, seed, steps, score, *, outcome="finished", scenes=SCENES, spre
     draws = scene_draws(scenes)
     drawn = score + draws @ levels / draws.sum(axis=1)
     table = np.stack([np.full(len(drawn), 0.99), drawn], axis=1)
-    pooled = Pooled(table, table / 2, np.full_like(table, 0.1), table, table, table)
+    pooled = Pooled(table, table / 2, np.full_like(table, 0.1), table, table, table, table)
     made = Scored(
         average_precision=(0.99, score),
         iou=(0.5, score / 2),

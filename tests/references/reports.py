@@ -73,11 +73,7 @@ def labelled(name: str = "their tool", *, images: int = 3, size: int = 160) -> S
     """Return a report on class maps of another tool: nothing to rank, no curve, no run."""
     shown = roads(name, images=images, size=size)
     held, pictures = shown.report, dict(shown.pictures)
-    views = []
-    for view in held.views:
-        grey = cv2.imdecode(np.frombuffer(pictures[view.answers[1]], np.uint8), cv2.IMREAD_GRAYSCALE)
-        pictures[view.answers[1]] = png(np.where(grey == 0, VOID, grey > 128).astype(np.uint8))
-        views.append(_replaced(view, answers=(view.answers[1],)))
+    views = [_replaced(view, answers=()) for view in held.views]
     bare = {"average_precision": None, "threshold": None, "curve": None, "reliability": None, "operating": ()}
     bare |= {
         "calibration_error": None,
@@ -88,7 +84,13 @@ def labelled(name: str = "their tool", *, images: int = 3, size: int = 160) -> S
     }
     classes = {key: _replaced(one, intervals={}, **bare) for key, one in held.classes.items()}
     report = _replaced(
-        held, run_digest="", source="classes", views=tuple(views), classes=classes, thresholds_from=""
+        held,
+        run_digest="",
+        source="classes",
+        views=tuple(views),
+        classes=classes,
+        thresholds_from="",
+        examples=(),
     )
     return Shown(name, report, pictures=pictures)
 
@@ -181,9 +183,77 @@ def _shown(
         for row in range(len(classes))
     )
     by_image = tuple(_image(one, given[place], scored, number=place) for place, one in enumerate(held))
-    views, pictures = _views(held, by_image, classes)
+    views, pictures = _views(held, by_image, classes, given)
+    examples, more = _examples(held, classes)
+    pictures |= more
     report = _report(name, classes, decision, scored, confusion, by_image, views, int((~counted).sum()))
-    return Shown(name, report, pictures=pictures)
+    return Shown(name, _replaced(report, examples=examples), pictures=pictures)
+
+
+def beside(one: Shown, other: Shown) -> Shown:
+    """Return `one` as it was scored against `other`, with a difference for each score that both have."""
+    held = tuple(
+        parts.Difference(
+            name=own,
+            score=score,
+            this=getattr(scores, score),
+            other=getattr(other.report.classes[own], score),
+            difference=getattr(scores, score) - getattr(other.report.classes[own], score),
+            interval=parts.Interval(
+                low=getattr(scores, score) - getattr(other.report.classes[own], score) - 0.03,
+                high=getattr(scores, score) - getattr(other.report.classes[own], score) + 0.03,
+            ),
+        )
+        for own, scores in one.report.classes.items()
+        for score in ("iou", "average_precision", "boundary_iou", "calibration_error")
+        if None not in (getattr(scores, score), getattr(other.report.classes[own], score))
+    )
+    # Their pictures lie in one folder.
+    moved = {f"other.{name}": picture for name, picture in other.pictures.items()}
+    views = tuple(
+        _replaced(
+            view,
+            photo=f"other.{view.photo}",
+            truth=f"other.{view.truth}",
+            given=f"other.{view.given}",
+            answers=tuple(f"other.{name}" for name in view.answers),
+        )
+        for view in other.report.views
+    )
+    rival = _replaced(other.report, name=other.name, views=views, against=None, differences=(), examples=())
+    return one._replace(
+        report=_replaced(one.report, against=rival, differences=held), pictures={**one.pictures, **moved}
+    )
+
+
+def _examples(
+    held: Sequence[Picture], classes: tuple[str, ...]
+) -> tuple[tuple[parts.Example, ...], dict[str, bytes]]:
+    rare, drawn, pictures = len(classes) - 1, [], {}
+    for place, one in enumerate(held[:3]):
+        side = min(64, *one.labels.shape)
+        files = {"photo": f"{place}.example.jpg", "truth": f"{place}.example.png"}
+        marked = np.zeros((4, side, side), np.uint8)
+        marked[3] = np.where(one.labels[:side, :side] == rare, 255, 0)
+        bands = np.ascontiguousarray(marked.transpose(1, 2, 0))
+        pictures |= {
+            files["photo"]: jpeg(one.photo[:, :side, :side]),
+            files["truth"]: cv2.imencode(".png", bands)[1].tobytes(),
+        }
+        share = float((one.labels[:side, :side] == rare).mean())
+        drawn.append(
+            parts.Example(
+                image=one.name,
+                name=classes[rare],
+                share=share,
+                top=0,
+                left=0,
+                width=side,
+                height=side,
+                **files,
+            )
+        )
+    return tuple(drawn), pictures
 
 
 def _odds(probability: float) -> float:
@@ -308,7 +378,10 @@ def _image(
 
 
 def _views(
-    held: Sequence[Picture], by_image: Sequence[parts.ImageScores], classes: tuple[str, ...]
+    held: Sequence[Picture],
+    by_image: Sequence[parts.ImageScores],
+    classes: tuple[str, ...],
+    given: NDArray[np.integer],
 ) -> tuple[tuple[parts.View, ...], dict[str, bytes]]:
     rare = len(classes) - 1
     order = sorted(range(len(held)), key=lambda place: -(by_image[place].iou[rare] or 0))
@@ -316,7 +389,8 @@ def _views(
     views, pictures = [], {}
     for why, place in chosen.items():
         one = held[place]
-        files = {"photo": f"{place}.photo.jpg", "truth": f"{place}.truth.png"}
+        files = {"photo": f"{place}.photo.jpg", "truth": f"{place}.truth.png", "given": f"{place}.given.png"}
+        pictures[files["given"]] = png(given[place].astype(np.uint8))
         answers = tuple(f"{place}.{number}.png" for number in range(len(classes)))
         pictures |= {files["photo"]: jpeg(one.photo), files["truth"]: png(one.labels)}
         pictures |= {file: png(coded(odds)) for file, odds in zip(answers, one.odds, strict=True)}
@@ -382,7 +456,6 @@ def _report(
         confusion=confusion,
         by_image=by_image,
         transfer=(_TRANSFER,) if len(classes) == 3 else (),
-        against=_AGAINST if len(classes) == 2 else None,
         views=views,
         views_folder="report.views",
     )
@@ -428,31 +501,4 @@ _SHARES = (
 )
 _TRANSFER = parts.Transfer(
     name="weed", chosen_share=0.023, share=0.002, threshold=0.41, iou=0.12, best_threshold=0.83, best_iou=0.2
-)
-_AGAINST = parts.Against(
-    name="plain U-Net",
-    decision="threshold",
-    images=6,
-    differences=(
-        parts.Difference(
-            name="road",
-            score="IoU",
-            this=0.57,
-            other=0.41,
-            difference=0.16,
-            interval=parts.Interval(low=0.11, high=0.2),
-        ),
-        parts.Difference(
-            name="road",
-            score="AP",
-            this=0.75,
-            other=0.74,
-            difference=0.01,
-            interval=parts.Interval(low=-0.02, high=0.04),
-        ),
-        parts.Difference(
-            name="background", score="IoU", this=0.97, other=None, difference=None, interval=None
-        ),
-    ),
-    notes=("Its answers were read as probabilities.",),
 )

@@ -82,7 +82,7 @@ def test_windows_change_nothing(scored, monkeypatch):
     assert whole.total.relaxed == parts.total.relaxed
     assert whole.total.boundary == parts.total.boundary
     np.testing.assert_array_equal(whole.total.curve.positives, parts.total.curve.positives)
-    assert whole.by_shape[1].lines == parts.by_shape[1].lines
+    assert whole.details.total(1).shape.lines == parts.details.total(1).shape.lines
     assert whole.images == parts.images
 
 
@@ -109,14 +109,14 @@ def test_lines_and_objects_are_told_apart_by_the_masks(roads, scored):
     root, dataset = discover(roads, Silent())
     assert shapes_of(root, dataset, dataset.pairs) == {1: "lines", 2: "objects"}
     _, found = scored("classes", shapes={1: "lines", 2: "objects"})
-    assert found.by_shape[1].lines.connections.completeness > 0.9
-    assert found.by_shape[1].objects is None
-    assert found.by_shape[2].objects.recall > 0.9
-    assert found.by_shape[2].lines is None
+    assert found.details.total(1).shape.lines.connections.completeness > 0.9
+    assert found.details.total(1).shape.objects is None
+    assert found.details.total(2).shape.objects.recall > 0.9
+    assert found.details.total(2).shape.lines is None
 
 
 def test_images_too_large_for_shapes_are_left_out_and_counted(scored, monkeypatch):
     monkeypatch.setattr("rareseg.measures.evaluation.MOST_PIXELS", 90 * 130 - 1)
     _, found = scored("classes", shapes={1: "lines"})
     assert found.too_large == 4
-    assert found.by_shape == {}
+    assert found.details.total(1).shape.lines is None

@@ -21,7 +21,7 @@ HOSTILE = (
     "</script><!--<script>-->\u2028]]>.png",
     "'-alert(3)-'&amp;\u202egnp.png",
 )
-VOID = {"meta", "wbr", "br", "input", "path", "circle", "rect"}
+VOID = {"meta", "wbr", "br", "img", "input", "path", "circle", "rect"}
 MARKUP = "<i>x</i>"
 
 
@@ -107,7 +107,8 @@ def test_the_page_stands_alone_and_closes_what_it_opens(text):
         one[key] for _, one in read.seen for key in ("src", "href", "xlink:href", "action") if key in one
     ]
     assert links
-    assert all(link.startswith("#") for link in links)
+    # Pictures lie in the page itself.
+    assert all(link.startswith(("#", "data:image/")) for link in links)
     assert "@import" not in text
     assert "url(" not in text
     assert not [held for _, held in read.seen if any(key.startswith("on") for key in held)]
@@ -168,23 +169,85 @@ def test_the_first_word_follows_its_rule(whole, changes, word):
     assert f"Does it find the rare class?{word} " in _shown(page([whole._replace(report=report)]))
 
 
-def test_a_score_stands_beside_the_constant_answer_and_the_other_tool(text, whole):
+def test_a_score_stands_beside_the_constant_answer(text, whole):
     road, share = (
         whole.report.classes["road"],
         whole.report.classes["road"].pixels / whole.report.counted_pixels,
     )
     reach = road.intervals["average_precision"]
     (found, _) = [row for row in _read(text).rows if row and row[0] == "average precision (AP)"]
-    assert found[1:3] == [
+    assert found[1:] == [
         f"{share:.3f}",
         f"{road.average_precision:.3f} [{reach.low:.3f}, {reach.high:.3f}]",
     ]
-    rows = [row for row in _read(text).rows if row and row[0] == "IoU"]
-    assert rows[0][3:] == ["0.410", "+0.160 [+0.110, +0.200]"]
-    headings = next(row for row in _read(text).rows if row[:2] == ["score", "constant answer"])
-    assert headings[3:] == ["plain U-Net", "muon − plain U-Net"]
-    assert "<strong>+0.160" in text
-    assert "<strong>+0.010" not in text
+
+
+@pytest.fixture(scope="module")
+def against(whole):
+    """The same run as it was scored against another map."""
+    return reports.beside(whole, reports.roads("plain U-Net", skill=0.6, size=192, seed=1))
+
+
+@pytest.fixture(scope="module")
+def compared(against):
+    return page([against])
+
+
+def test_another_map_stands_beside_every_score(compared, against):
+    ours, theirs = (one.classes["road"] for one in (against.report, against.report.against))
+    rows = _read(compared).rows
+    headings = next(row for row in rows if row[:2] == ["score", "constant answer"])
+    assert headings[2:] == ["muon", "plain U-Net", "muon − plain U-Net"]
+    for title, key in (("IoU", "iou"), ("boundary IoU, 4 px", "boundary_iou")):
+        row = next(row for row in rows if row and row[0] == title)
+        gap = getattr(ours, key) - getattr(theirs, key)
+        assert row[2].startswith(f"{getattr(ours, key):.3f}")
+        assert row[3].startswith(f"{getattr(theirs, key):.3f}")
+        assert row[4] == f"{gap:+.3f} [{gap - 0.03:+.3f}, {gap + 0.03:+.3f}]"
+        assert f"<strong>{gap:+.3f}" in compared
+    error = ours.calibration_error - theirs.calibration_error
+    assert abs(error) < 0.03
+    assert f"<strong>{error:+.3f}" not in compared
+    # Lines, curves, mistakes and pictures of both.
+    lines = next(row for row in rows if row and row[0].startswith("APLS"))
+    assert len(lines) == 4
+    chart = next(
+        one for one in compared.split("<figcaption>") if one.startswith("<bdi>road</bdi>") and "s2" in one
+    )
+    assert 'class="line s2"' in chart
+    assert [run["name"] for run in _album(compared)["runs"]] == ["muon", "plain U-Net"]
+
+
+def test_another_map_of_the_same_name_has_a_name_of_its_own(whole):
+    text = page([reports.beside(whole, reports.roads("muon", skill=0.6, size=96, seed=1))])
+    assert [run["name"] for run in _album(text)["runs"]] == ["muon", "muon (beside muon)"]
+
+
+def test_another_map_that_lacks_images_is_said_to(against):
+    few = replace(against.report, against=replace(against.report.against, images=4))
+    told = _shown(page([against._replace(report=few)]))
+    assert "plain U-Net answers for 4 of the 6 images of muon: its own scores are of these alone." in told
+    assert "must not be compared" not in told
+
+
+def test_the_rarest_class_is_shown_as_it_looks_in_training(text, whole):
+    read = _read(text)
+    pictures = [held for tag, held in read.seen if tag == "img"]
+    assert len(pictures) == 3 * len(whole.report.examples) == 9
+    encoded = base64.b64encode(whole.pictures[whole.report.examples[1].truth]).decode()
+    assert pictures[5]["src"] == f"data:image/png;base64,{encoded}"
+    assert pictures[5]["alt"] == "The same with what is labelled as road"
+    assert "What road looks like in the training part" in _shown(text)
+    first = whole.report.examples[0]
+    assert f"{100 * first.share:.0f} % of this picture" in _shown(text)
+    gone = {name: one for name, one in whole.pictures.items() if name != first.photo}
+    fewer = _read(page([whole._replace(pictures=gone)]))
+    assert sum(tag == "img" for tag, _ in fewer.seen) == 6
+
+
+def test_images_are_named_without_the_folders_that_all_lie_in(whole):
+    assert "photos/" not in _shown(page([whole])).partition("The worst images")[2]
+    assert "22150_15.png" in _shown(page([whole])).partition("The worst images")[2]
 
 
 def test_the_majority_class_is_compared_with_its_share(text, whole):
@@ -260,7 +323,7 @@ def test_texts_from_outside_are_shown_and_not_read_as_html():
         thresholds_from=MARKUP,
         classes={f"{MARKUP}{name}": one for name, one in shown.report.classes.items()},
         views=tuple(replace(view, name=f"{MARKUP}road", why=MARKUP) for view in shown.report.views),
-        against=replace(shown.report.against, name=MARKUP, notes=(MARKUP,)),
+        examples=tuple(replace(one, image=MARKUP, name=MARKUP) for one in shown.report.examples),
         constant_predictor=replace(shown.report.constant_predictor, answer=f"{MARKUP}background"),
         transfer=(replace(reports.land(images=2, size=96).report.transfer[0], name=MARKUP),),
     )
@@ -272,11 +335,17 @@ def test_texts_from_outside_are_shown_and_not_read_as_html():
     plan = trainings.plan()
     plan = replace(plan, loss=replace(plan.loss, because=MARKUP, reference=MARKUP, name=MARKUP))
     audit = replace(trainings.audit(), notes=(MARKUP,))
-    text = page([shown._replace(report=report, run=run, plan=plan, audit=audit), shown])
+    differences = tuple(
+        replace(one, name=f"{MARKUP}{one.name}") for one in reports.beside(shown, shown).report.differences
+    )
+    rival = replace(report, name=MARKUP, views=())
+    hostile = replace(report, against=rival, differences=differences)
+    text = page([shown._replace(report=hostile, run=run, plan=plan, audit=audit), shown])
     assert "<i>x" not in text
     assert "onerror=alert(2)>" not in text.replace("&gt;", "")
     read = _read(text)
-    assert {tag for tag, _ in read.seen} & {"img", "i", "iframe"} == set()
+    assert {tag for tag, _ in read.seen} & {"i", "iframe"} == set()
+    assert all(held["src"].startswith("data:image/") for tag, held in read.seen if tag == "img")
     assert len(read.code["script"]) == 2
     assert "".join(read.text).count("<i>x</i>") > 15
     assert {view["image"] for view in _album(text)["runs"][0]["views"]} <= set(HOSTILE)
@@ -426,6 +495,8 @@ def test_every_picture_has_a_text_beside_it(both):
     for tag, held in _read(both).seen:
         if tag == "svg":
             assert held.get("aria-hidden") == "true" or len(held["aria-label"]) > 10
+        if tag == "img":
+            assert "alt" in held
         if tag == "canvas":
             assert held["aria-label"]
             assert held["tabindex"] == "0"

@@ -93,6 +93,7 @@ def test_each_run_gets_its_first_view_before_any_gets_its_second(shown):
             view,
             photo=f"x{view.photo}",
             truth=f"x{view.truth}",
+            given=f"x{view.given}",
             answers=tuple(f"x{one}" for one in view.answers),
         )
         for view in other.report.views
@@ -130,7 +131,7 @@ def test_views_whose_pictures_are_missing_are_told(shown):
 
 def test_a_page_with_pictures_of_any_size_stays_below_five_megabytes(shown):
     noise = np.random.default_rng(0)
-    pictures = {name: reports.png(noise.integers(0, 256, (1200, 1000), np.uint8)) for name in shown.pictures}
+    pictures = {name: reports.png(noise.integers(0, 256, (1000, 900), np.uint8)) for name in shown.pictures}
     text = page([shown._replace(pictures=pictures)])
     assert len(text.encode()) < MOST_BYTES
     assert "left out, so that this page stays small" in text

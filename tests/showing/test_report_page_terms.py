@@ -85,9 +85,17 @@ def test_curves_of_training_name_only_those_that_were_trained(shown):
 
 
 def test_the_comparison_is_told_at_the_top(shown):
-    told = _shown(page([shown]).partition("</header>")[0] + "</header></main></body></html>")
-    assert "Beside plain U-Net on the same 6 images: IoU +0.160 [+0.110, +0.200], certainly higher." in told
+    other = reports.roads("plain U-Net", skill=0.6, images=6, size=96, seed=1)
+    noted = other._replace(
+        report=replace(other.report, notes=("Its answers were read as probabilities.", "plain U-Net is old."))
+    )
+    held = reports.beside(shown, noted)
+    told = _shown(page([held]).partition("</header>")[0] + "</header></main></body></html>")
+    gap = next(one for one in held.report.differences if (one.name, one.score) == ("road", "iou"))
+    span = f"[{gap.interval.low:+.3f}, {gap.interval.high:+.3f}]"
+    assert f"Beside plain U-Net on the same 6 images: IoU {gap.difference:+.3f} {span}, certainly" in told
     assert "plain U-Net: Its answers were read as probabilities." in told
+    assert "plain U-Net: plain" not in told
 
 
 def test_what_the_scores_may_owe_to_stands_beside_them(shown):

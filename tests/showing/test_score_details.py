@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from rareseg.records.scores import (
-    Against,
     Difference,
     Interval,
     LineScores,
@@ -84,36 +83,63 @@ def test_edges_lines_and_objects_have_their_units(report_record):
     assert "9,983 px of road" in " ".join(draw(pixels).split())
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [
-        (0.01, 0.05, "better"),
-        (-0.05, -0.01, "worse"),
-        (-0.01, 0.05, "may be chance"),
-        (0.0001, 0.0003, "below 0.001"),
-        (-0.0003, -0.0001, "below 0.001"),
-        (None, None, "too few scenes"),
-    ],
-)
-def test_a_difference_is_judged_by_its_interval(report_record, low, high, verdict):
+def compared(report, *differences, notes=()):
+    """The report as it was scored against another of the name smp."""
+    other = replace(report, name="smp", images=4, notes=notes)
+    return replace(report, against=other, differences=differences)
+
+
+def gap(low, high, score="iou", name="road"):
     span = None if low is None else Interval(low=low, high=high)
     middle = 0.02 if low is None else (low + high) / 2
-    one = Difference(
-        name="road", score="IoU", this=0.54, other=0.54 - middle, difference=middle, interval=span
+    return Difference(
+        name=name, score=score, this=0.54, other=0.54 - middle, difference=middle, interval=span
     )
+
+
+def lines_against(report):
+    return draw(report).partition("Against smp")[2].partition("Means")[0].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "score", "verdict"),
+    [
+        (0.01, 0.05, "iou", "better"),
+        (-0.05, -0.01, "iou", "worse"),
+        (-0.01, 0.05, "iou", "may be chance"),
+        (0.0001, 0.0003, "iou", "below 0.001"),
+        (-0.0003, -0.0001, "iou", "below 0.001"),
+        (None, None, "iou", "too few scenes"),
+        (0.01, 0.05, "calibration_error", "worse"),
+        (-0.05, -0.01, "lines.breaks", "better"),
+        (-0.05, -0.01, "lines.apls", "worse"),
+    ],
+)
+def test_a_difference_is_judged_by_its_interval(report_record, low, high, score, verdict):
+    one = gap(low, high, score)
     lost = replace(one, name="bridge", this=None, other=None, difference=None, interval=None)
-    other = Against(
-        name="smp", decision="threshold", images=4, differences=(one, lost), notes=("smp is odd.",)
-    )
-    text = draw(replace(report_record, against=other))
-    (row,) = [
-        line
-        for line in text.partition("Against smp")[2].partition("Means")[0].splitlines()
-        if line.startswith("  road")
+    report = compared(report_record, one, lost, notes=("smp is odd.",))
+    told = lines_against(report)
+    place = next(place for place, line in enumerate(told) if line.strip() == "road")
+    assert told[place + 1].rstrip().endswith(verdict)
+    assert f"{one.difference:+.3f}" in told[place + 1]
+    assert not any("bridge" in line for line in told)
+    assert "smp is odd." in draw(report)
+
+
+def test_every_score_of_the_rarest_class_is_compared_and_the_main_ones_of_others(report_record):
+    scores = ("iou", "boundary_iou", "lines.apls", "average_precision")
+    every = [gap(0.01, 0.03, score, name) for name in ("background", "road", "") for score in scores]
+    told = [line.strip() for line in lines_against(compared(report_record, *every))]
+    parts = "\n".join(told).split("background")
+    assert [line.split("  ")[0] for line in parts[0].splitlines() if "better" in line] == [
+        "IoU",
+        "boundary IoU",
+        "APLS",
+        "AP",
     ]
-    assert row.rstrip().endswith(verdict)
-    assert f"{middle:+.3f}" in row
-    assert "smp is odd." in text
+    assert [line.split("  ")[0] for line in parts[1].splitlines() if "better" in line] == ["IoU", "AP"] * 2
+    assert all(len(line) <= 80 for line in draw(compared(report_record, *every)).splitlines())
 
 
 def test_a_threshold_that_does_not_carry_over_says_what_it_costs(report_record):

@@ -372,22 +372,22 @@ def test_another_map_is_scored_on_the_same_images_and_compared(roads_run, roads,
     report, _ = evaluate_run(roads_run, roads, Asked(part="all", against=folder, shapes=False))
     beside = report.against
     assert (beside.name, beside.images, beside.decision) == ("shifted", 12, "threshold")
-    found = {(one.name, one.score): one for one in beside.differences}
+    found = {(one.name, one.score): one for one in report.differences}
     other, _ = evaluate_predictions(folder, roads, Asked(shapes=False))
-    iou = found["foreground", "IoU"]
+    iou = found["foreground", "iou"]
     assert iou.this == report.classes["foreground"].iou
     assert iou.other == other.classes["foreground"].iou
     assert iou.difference == iou.this - iou.other
     assert iou.interval.low <= iou.difference <= iou.interval.high
     assert iou.certain == (iou.interval.low > 0 or iou.interval.high < 0)
     # A shift of all log-odds ranks pixels as before.
-    assert found["foreground", "AP"].difference == pytest.approx(0, abs=2e-4)
+    assert found["foreground", "average_precision"].difference == pytest.approx(0, abs=2e-4)
 
 
 def test_against_itself_nothing_differs(roads_run, roads):
     report, _ = evaluate_run(roads_run, roads, Asked(part="all", against=roads_run, shapes=False))
     assert report.against.name.endswith("/run")
-    assert all(one.difference == 0 and not one.certain for one in report.against.differences)
+    assert all(one.difference == 0 and not one.certain for one in report.differences)
     assert "was trained on some of these images" in report.against.notes[0]
 
 
@@ -399,9 +399,7 @@ def test_another_that_lacks_images_is_compared_on_those_that_both_have(roads_run
     assert any("9 of 12 labelled images have no prediction" in note for note in report.against.notes)
     by_image = {line.image: line for line in report.by_image}
     hits = sum(by_image[pair.image].pixels[1] for pair in pairs)
-    ours = next(
-        one for one in report.against.differences if (one.name, one.score) == ("foreground", "recall")
-    )
+    ours = next(one for one in report.differences if (one.name, one.score) == ("foreground", "recall"))
     assert ours.this != report.classes["foreground"].recall or hits == report.classes["foreground"].pixels
     assert ours.difference == pytest.approx(ours.this - ours.other)
 

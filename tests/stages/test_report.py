@@ -31,7 +31,10 @@ def copied(evaluated, tmp_path):
 def test_evaluate_writes_the_report_its_page_and_its_pictures(evaluated):
     report = codec.read(evaluated / "report.json", Report)
     assert report.views_folder == "report.views"
-    names = {name for view in report.views for name in (view.photo, view.truth, *view.answers)}
+    names = {
+        name for view in report.views for name in (view.photo, view.truth, view.given, *view.answers)
+    } | {name for one in report.examples for name in (one.photo, one.truth)}
+    assert len(report.examples) > 2
     assert {path.name for path in views_folder(evaluated / "report.json").iterdir()} == names
     page = (evaluated / "report.html").read_text()
     assert page == report_page([evaluated])
@@ -140,7 +143,7 @@ def shorter(held, field):
         ),
         (
             lambda one: edited(one, reliability=shorter(one.classes["foreground"].reliability, "pixels")),
-            "classes.foreground.reliability: expected lists of one length, got 15, 15, 14",
+            "classes.foreground.reliability: expected lists of one length",
         ),
         (
             lambda one: edited(one, operating=(replace(one.classes["foreground"].operating[0], iou=-2.0),)),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.measures.ground import Drawn, common_unit, drawn_lines, positive
+from rareseg.measures.harmonic import harmonic
 from rareseg.measures.networks import Network, chosen_evenly, nearest_places, network, points_that_count
 from rareseg.measures.thinning import Pixels
 from rareseg.measures.tracing import Floats
@@ -130,8 +131,7 @@ def path_counts_of(
         return PathCounts(drawn.unit)
     # As published: a prediction without a way to compare scores 0, as one with none that is right.
     forth, back = shares[0], shares[1] or 0.0
-    score = 2 * forth * back / (forth + back) if forth * back > 0 else 0.0
-    return PathCounts(drawn.unit, 1, score, forth, back)
+    return PathCounts(drawn.unit, 1, harmonic(forth, back), forth, back)
 
 
 def _share(

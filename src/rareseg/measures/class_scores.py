@@ -1,15 +1,16 @@
 """From what an evaluation gathered to the records of a report: one class at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rareseg.measures.calibration import calibration_error, expected_share, reliability
+from rareseg.measures.class_counts import NAMES, ratios
 from rareseg.measures.curves import ScoreHistogram
 from rareseg.measures.evaluation import Evaluation
 from rareseg.measures.objects import LEAST_IOU, ObjectCounts
 from rareseg.measures.operating import precision_at_recall, precision_recall_points, recall_at_precision
+from rareseg.measures.scene_details import BREAK_EVEN
 from rareseg.measures.score_bins import first_bin
 from rareseg.measures.score_intervals import Drawn, Values, of_class
-from rareseg.measures.shape_counts import ShapeCounts
 from rareseg.measures.shares import by_share
 from rareseg.measures.topology import TopologyCounts
 from rareseg.measures.widths import WidthCounts
@@ -33,48 +34,50 @@ DRIFT = 2.0
 
 def values(found: Evaluation) -> Values:
     """Return the scores that have intervals, per class, by name."""
-    confusion, curve = found.total.confusion, found.total.curve
+    confusion, curve, near = found.total.confusion, found.total.curve, found.total.relaxed_curve
+    labels = range(len(found.classes))
     none: tuple[float | None, ...] = (None,) * len(found.classes)
-    return {
+    even = [None] * len(found.classes) if near is None else near.break_even()
+    plain = {
         "iou": confusion.iou(),
         "f1": confusion.f1(),
         "precision": confusion.precision(),
         "recall": confusion.recall(),
         "average_precision": none if curve is None else curve.average_precision(),
         "calibration_error": none if curve is None else calibration_error(curve),
+        "roc_area": none if curve is None else curve.roc_area(),
+        BREAK_EVEN: tuple(None if one is None else one.score for one in even),
     }
+    details = [ratios(found.details.total(label)) for label in labels]
+    return plain | {name: tuple(one[name] for one in details) for name in NAMES}
 
 
 def class_scores(
     found: Evaluation, label: int, *, scores: Values, draws: Drawn, threshold: float | None
 ) -> ClassScores:
     """Return all scores of class number `label`; `threshold` is that of the map, a probability."""
-    total = found.total
-    pixels = total.confusion.pixels[label]
-    curve = total.curve
-    near = total.relaxed[label]
-    even = None if total.relaxed_curve is None else total.relaxed_curve.break_even()[label]
-    shape = found.by_shape.get(label, ShapeCounts())
+    pixels = found.total.confusion.pixels[label]
+    curve = found.total.curve
+    shape = found.details.total(label).shape
+    own = {name: by_class[label] for name, by_class in scores.items()}
     return ClassScores(
-        **{name: by_class[label] for name, by_class in scores.items()},
+        **{name: value for name, value in own.items() if "." not in name},
         threshold=threshold,
         pixels=pixels,
-        relaxed_f1=near.f1,
-        relaxed_precision=near.precision,
-        relaxed_recall=near.recall,
-        break_even=None if even is None else even.score,
         expected_share=None if curve is None else expected_share(curve)[label],
-        roc_area=None if curve is None else curve.roc_area()[label],
-        boundary_iou=total.boundary[label].iou if pixels else None,
         intervals=of_class(draws, label, scores),
         curve=None if curve is None else _curve(curve, label),
         reliability=None if curve is None else _reliability(curve, label),
         operating=() if curve is None else _operating(found, curve, label),
-        lines=None if shape.lines is None else _lines(shape.lines),
-        objects=None if shape.objects is None else _objects(shape.objects),
+        lines=None if shape.lines is None else _lines(shape.lines, _under("lines.", own)),
+        objects=None if shape.objects is None else _objects(shape.objects, _under("objects.", own)),
         widths=() if shape.widths is None else _widths(shape.widths),
         shares=by_share(found.images, label),
     )
+
+
+def _under(prefix: str, own: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name.removeprefix(prefix): value for name, value in own.items() if name.startswith(prefix)}
 
 
 def transfers(
@@ -162,33 +165,21 @@ def _operating(found: Evaluation, curve: ScoreHistogram, label: int) -> tuple[Op
     return tuple(reached)
 
 
-def _lines(counts: TopologyCounts) -> LineScores:
+def _lines(counts: TopologyCounts, own: Mapping[str, float | None]) -> LineScores:
     found = counts.connections
     return LineScores(
-        apls=counts.apls.score,
-        topo_precision=counts.topo.precision,
-        topo_recall=counts.topo.recall,
-        topo_f1=counts.topo.f1,
-        cldice=counts.cldice.score,
-        completeness=found.completeness,
-        correctness=found.correctness,
-        breaks=found.breaks_per_km,
-        false_branches=found.false_branches_per_km,
-        unit="km" if found.unit == "m" else "1,000 px",
-        true_length=found.true_length / 1000,
+        **own, unit="km" if found.unit == "m" else "1,000 px", true_length=found.true_length / 1000
     )
 
 
-def _objects(counts: ObjectCounts) -> ObjectScores:
-    true, matched = int(counts.true.sum()), int(counts.found.sum())
+def _objects(counts: ObjectCounts, own: Mapping[str, float | None]) -> ObjectScores:
+    matched = int(counts.found.sum())
     return ObjectScores(
+        **own,
         least_iou=LEAST_IOU,
-        true=true,
+        true=int(counts.true.sum()),
         given=matched + int(counts.false.sum()),
         matched=matched,
-        precision=counts.precision,
-        recall=counts.recall,
-        f1=counts.f1,
         sizes=tuple(
             SizeScores(
                 low=one.low,

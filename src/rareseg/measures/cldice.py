@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.measures.ground import checked, with_void_filled
+from rareseg.measures.harmonic import harmonic
 from rareseg.measures.thinning import middle_line
 
 
@@ -55,8 +56,7 @@ class ClDiceCounts:
         precision, sensitivity = self.precision, self.sensitivity
         if precision is None or sensitivity is None:
             return None
-        total = precision + sensitivity
-        return 2 * precision * sensitivity / total if total else 0.0
+        return harmonic(precision, sensitivity)
 
 
 def cldice_counts(

@@ -1,5 +1,6 @@
 """Confusion counts, and the scores that follow from them; None = the class is absent, never 0 or 1."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
@@ -138,7 +139,7 @@ class Confusion:
         return tuple((a / b if b else 0.0) if present else None for present, a, b in rows)
 
 
-def mean_of_present(values: tuple[float | None, ...]) -> float | None:
+def mean_of_present(values: Sequence[float | None]) -> float | None:
     """Return the plain mean over the classes that are present (not None); None if none is."""
     present = [value for value in values if value is not None]
     return sum(present) / len(present) if present else None

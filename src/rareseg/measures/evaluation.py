@@ -11,6 +11,7 @@ from rareseg.measures.confusion import Confusion
 from rareseg.measures.curves import ScoreHistogram
 from rareseg.measures.map_counts import MapCounts
 from rareseg.measures.scene_counts import SceneCounts, blocks
+from rareseg.measures.scene_details import SceneDetails
 from rareseg.measures.shape_counts import MOST_PIXELS, Shape, ShapeCounts, shape_counts
 from rareseg.records.dataset import VOID
 from rareseg.records.scores import ImageScores
@@ -55,7 +56,8 @@ class Evaluation:
     """Number of each scene; beyond 256 scenes several share one."""
     total: MapCounts
     by_scene: SceneCounts
-    by_shape: dict[int, ShapeCounts] = field(default_factory=dict)
+    details: SceneDetails
+    """What is beside pixels and curves, by scene too."""
     images: list[ImageScores] = field(default_factory=list)
     too_large: int = 0
     """Images whose shapes were left out for their size."""
@@ -82,6 +84,7 @@ class Evaluation:
             scenes=numbers,
             total=MapCounts.empty(len(classes), overlapping=overlapping, ranked=ranked),
             by_scene=SceneCounts.empty(len(set(numbers.values())), len(classes), overlapping=overlapping),
+            details=SceneDetails.empty(len(set(numbers.values())), len(classes), ranked=ranked),
         )
 
     def image(
@@ -104,20 +107,22 @@ class Evaluation:
         counts = tally.counts
         self.total = self.total + counts
         curve = counts.curve or ScoreHistogram.empty(len(self.classes))
-        self.by_scene.add(self.scenes[tally.scene], curve, counts.confusion)
+        scene = self.scenes[tally.scene]
+        self.by_scene.add(scene, curve, counts.confusion)
+        self.details.add(scene, counts, self._shapes(tally))
         self.images.append(_line(tally, curve if self.ranked else None))
+
+    def _shapes(self, tally: ImageTally) -> dict[int, ShapeCounts]:
         if tally.given is None or tally.labels is None:
             self.too_large += bool(self.shapes)
-            return
-        found = shape_counts(
+            return {}
+        return shape_counts(
             tally.given,
             tally.labels,
             self.shapes,
             overlapping=self.overlapping,
             pixel_size=tally.pixel_size,
         )
-        for label, one in found.items():
-            self.by_shape[label] = self.by_shape.get(label, ShapeCounts()) + one
 
 
 def _line(tally: ImageTally, curve: ScoreHistogram | None) -> ImageScores:

@@ -47,7 +47,12 @@ def scene_draws(scenes: int, *, resamples: int = RESAMPLES, seed: int = 0) -> ND
 
 
 def interval(
-    values: NDArray[np.float64], resampled: NDArray[np.float64], *, scenes: float, least: float = -math.inf
+    values: NDArray[np.float64],
+    resampled: NDArray[np.float64],
+    *,
+    scenes: float,
+    least: float = -math.inf,
+    most: float = math.inf,
 ) -> Interval:
     """Return the mean of `values` and its interval.
 
@@ -55,7 +60,7 @@ def interval(
         values: (seeds,) the score of each seed, over all scenes.
         resampled: (seeds, resamples) the same over drawn scenes; NaN where a draw lacks the class.
         scenes: how many scenes tell of the score; not whole where they do so of its parts unequally.
-        least: what no value can be below: 0 for scores, -1 for their differences. None can be above 1 then.
+        least, most: what no value can be below or above: 0 and 1 for shares, -1 and 1 for their differences.
 
     With one scene or one seed that part of the variance is unknown and left out; see `trusted`. With neither,
     or without a single measurable draw, both ends are None.
@@ -71,7 +76,6 @@ def interval(
     # A variance of 0 (all scenes and seeds agree) leaves an interval of no width.
     freedom = total**2 / sum(part**2 / number for part, number in parts) if parts else 1.0
     reach = student(freedom) * math.sqrt(total) if parts else 0.0
-    most = math.inf if least == -math.inf else 1.0
     return Interval(mean, max(least, mean - reach), min(most, mean + reach))
 
 

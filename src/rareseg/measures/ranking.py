@@ -193,7 +193,7 @@ def _estimate(trials: Sequence[Judged], labels: Sequence[int], metric: Metric, p
         return None
     drawn = np.stack([_drawn(getattr(one, part), labels, metric) for one in trials])
     scenes = getattr(trials[0].trial, part).scenes
-    return _recorded(interval(np.array(numbers), drawn, scenes=scenes, least=0.0))
+    return _recorded(interval(np.array(numbers), drawn, scenes=scenes, least=0.0, most=1.0))
 
 
 def _difference(
@@ -212,7 +212,7 @@ def _difference(
             scenes = left.scenes
     if not gaps:
         return None
-    gap = interval(np.array(gaps), np.stack(drawn), scenes=scenes, least=-1.0)
+    gap = interval(np.array(gaps), np.stack(drawn), scenes=scenes, least=-1.0, most=1.0)
     return Difference(
         other=other,
         steps=rung.steps,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rareseg.errors import SettingError
 from rareseg.measures.cores import Core, check_core, check_shapes, cut
+from rareseg.measures.harmonic import harmonic
 from rareseg.measures.nearness import box_of, near, within
 
 RELAXED_PX = 3.0
@@ -63,7 +64,7 @@ class RelaxedCounts:
         precision, recall = self.precision, self.recall
         if precision is None or recall is None:
             return None
-        return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        return harmonic(precision, recall)
 
 
 def halo(rho: float) -> int:

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.errors import SettingError
+from rareseg.measures.break_even import crossings
 from rareseg.measures.cores import Core, check_core, cut
+from rareseg.measures.harmonic import harmonic
 from rareseg.measures.histogram import histogram
 from rareseg.measures.nearness import bins_near, bins_reached
 from rareseg.measures.operating import MOST_POINTS, chosen
@@ -33,9 +35,6 @@ from rareseg.measures.tally import members
 from rareseg.records.dataset import VOID
 
 Bins = NDArray[np.int64]
-
-# Of a root, which rounding may push out of its segment.
-_SLACK = 1e-9
 
 
 class RelaxedScore(NamedTuple):
@@ -197,8 +196,7 @@ class RelaxedHistogram:
     def break_even(self) -> tuple[BreakEven | None, ...]:
         """Return, per class, where relaxed precision equals relaxed recall; the highest if there are several such.
 
-        Between two measured points pixels count in proportion (Davis & Goadrich 2006), as if the points of a bin came
-        in random order: scores that are all the same break even at the share of pixels that lie near the truth.
+        Between two measured points pixels count in proportion: see `measures.break_even`.
         """
         return tuple(self._break_even(index) for index in range(len(self.near)))
 
@@ -235,7 +233,7 @@ class RelaxedHistogram:
         true, found = int(self.reached[index].sum()), int(self.reached[index, first:].sum())
         precision = int(self.near[index, first:].sum()) / int(given[first])
         recall = found / true
-        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        f1 = harmonic(precision, recall)
         return RelaxedScore(middle_threshold(given, first), precision, recall, f1)
 
     def _best(self, index: int) -> RelaxedScore | None:
@@ -262,23 +260,13 @@ class _Sweep(NamedTuple):
 
 
 def _crossing(sweep: _Sweep) -> BreakEven:
-    hits, given, found = (np.concatenate([[0.0], side]) for side in (sweep.hits, sweep.given, sweep.found))
-    true = found[-1]
-    lead = true * hits - given * found
-    # On the way from one point to the next, true * hits - given * found is a * t^2 + b * t + c, t in 0..1.
-    a = -np.diff(given) * np.diff(found)
-    b = true * np.diff(hits) - given[:-1] * np.diff(found) - found[:-1] * np.diff(given)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        q = -(b + np.copysign(np.sqrt(b * b - 4 * a * lead[:-1]), b)) / 2
-        roots = np.stack([q / a, lead[:-1] / q])
-    inside = (roots >= -_SLACK) & (roots <= 1 + _SLACK)
-    scores = np.where(inside, (found[:-1] + np.where(inside, roots, 0.0) * np.diff(found)) / true, -1.0)
-    segment = int(scores.max(axis=0).argmax())
+    found = crossings(sweep.hits[None], sweep.given[None], sweep.found[None])
+    segment = int(found.segment[0])
     # Of the two measured points around it, that where precision and recall are closer. None is left of the first.
     around = [max(segment - 1, 0), segment]
-    gaps = [abs(lead[place + 1]) / given[place + 1] for place in around]
+    gaps = [abs(found.lead[0, place]) / sweep.given[place] for place in around]
     threshold = bin_threshold(int(sweep.used[around[int(np.argmin(gaps))]]))
-    return BreakEven(threshold, float(np.clip(scores.max(), 0.0, 1.0)))
+    return BreakEven(threshold, float(found.score[0]))
 
 
 def _f1(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> NDArray[np.float64]:

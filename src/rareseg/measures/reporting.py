@@ -15,14 +15,15 @@ from rareseg.measures.score_intervals import (
     drawn,
     drawn_alike,
     of_difference,
+    of_mean_difference,
     of_means,
 )
 from rareseg.records.audit import ConstantPredictor
 from rareseg.records.report import MacroScores, MicroScores, Report
 from rareseg.records.scores import Difference
 
-COMPARED = {"iou": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "average_precision": "AP"}
-"""Scores that two maps are compared by, and how they are called."""
+MEANS = ("iou", "f1", "precision", "recall", "average_precision")
+"""Scores that have a mean over classes."""
 MOST_CONFUSED = 64
 """Classes up to which the confusion table is written."""
 
@@ -59,7 +60,7 @@ def report(
         name, run_digest, data, part, source, boundary_px, notes: as in Report.
     """
     total = found.total
-    scores, draws = values(found), drawn(found.by_scene)
+    scores, draws = values(found), drawn(found)
     return Report(
         name=name,
         run_digest=run_digest,
@@ -89,19 +90,34 @@ def report(
 
 
 def differences(one: Evaluation, other: Evaluation) -> tuple[Difference, ...]:
-    """Return how `one` and `other`, of the same images, differ: per class and score, with paired intervals."""
-    ours, theirs = values(one), values(other)
-    first, second = drawn_alike(one.by_scene, other.by_scene)
+    """Return how `one` and `other`, of the same images, differ, with paired intervals.
+
+    Every score of every class, and the means over the classes that are present, called "".
+    """
+    both = values(one), values(other)
+    first, second = drawn_alike(one, other)
     found = []
     for label, name in enumerate(one.classes):
-        for score, said in COMPARED.items():
-            this, that = ours[score][label], theirs[score][label]
+        for score in both[0]:
+            this, that = (held[score][label] for held in both)
+            if this is None and that is None:
+                continue
             gap = None if this is None or that is None else this - that
             span = of_difference(first, second, score, label, gap)
             found.append(
-                Difference(name=name, score=said, this=this, other=that, difference=gap, interval=span)
+                Difference(name=name, score=score, this=this, other=that, difference=gap, interval=span)
             )
-    return tuple(found)
+    return (*found, *(_of_means(first, second, score, both) for score in MEANS))
+
+
+def _of_means(first: Drawn, second: Drawn, score: str, both: tuple[Values, Values]) -> Difference:
+    ours, theirs = (held[score] for held in both)
+    this, that = mean_of_present(ours), mean_of_present(theirs)
+    # Means over unlike classes cannot be compared.
+    alike = all((one is None) == (other is None) for one, other in zip(ours, theirs, strict=True))
+    gap = this - that if alike and this is not None and that is not None else None
+    span = of_mean_difference(first, second, score, gap, both)
+    return Difference(name="", score=score, this=this, other=that, difference=gap, interval=span)
 
 
 def unanswered_notes(found: Evaluation, name: str = "The map") -> tuple[str, ...]:
@@ -124,7 +140,7 @@ def _constant(found: Evaluation) -> ConstantPredictor:
 
 
 def _macro(scores: Values, draws: Drawn, pixels: Sequence[int]) -> MacroScores:
-    means = {name: mean_of_present(by_class) for name, by_class in scores.items() if name in COMPARED}
+    means = {name: mean_of_present(scores[name]) for name in MEANS}
     present = sum(count > 0 for count in pixels)
     return MacroScores(**means, classes=present, intervals=of_means(draws, means, scores))
 
@@ -176,7 +192,7 @@ def _scene_notes(found: Evaluation, draws: Drawn) -> tuple[str, ...]:
             f"Fewer than {LEAST_SCENES} of {draws.scenes} scenes hold {', '.join(few)}: no interval can be told there, "
             "so the scores may be luck.",
         )
-    if draws.scenes >= LEAST_SCENES:
+    if draws.scenes >= LEAST_SCENES or not draws.scenes:
         return ()
     return (
         f"{draws.scenes} scene{'s' if draws.scenes != 1 else ''}: no interval can be told from fewer than "

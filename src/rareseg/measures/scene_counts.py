@@ -38,6 +38,8 @@ class Pooled(NamedTuple):
     precision: NDArray[np.float64]
     """0 where the class is there and never given."""
     recall: NDArray[np.float64]
+    roc_area: NDArray[np.float64]
+    """NaN, too, where every pixel of the draw holds the class."""
 
 
 @final
@@ -93,7 +95,7 @@ class SceneCounts:
     def pooled(self, draws: NDArray[np.float64]) -> Pooled:
         """Score every draw: (draws, scenes), how often each scene counts."""
         classes = self.positives.shape[1]
-        precision, error = np.empty((2, len(draws), classes))
+        precision, error, area = np.empty((3, len(draws), classes))
         for label in range(classes):
             holds, lacks = (side[:, label].astype(np.float64) for side in (self.positives, self.negatives))
             # A few draws at a time stay in the processor's cache, which is several times faster than all at once.
@@ -102,6 +104,7 @@ class SceneCounts:
                 drawn = draws[part] @ holds, draws[part] @ lacks
                 precision[part, label] = average_precision(*drawn)
                 error[part, label] = calibration_error(*drawn)
+                area[part, label] = roc_area(*drawn)
         hits, there, given = self._given(draws)
         absent = np.where(there > 0, 0.0, np.nan)
         return Pooled(
@@ -111,6 +114,7 @@ class SceneCounts:
             f1=_ratio(2 * hits, there + given) + absent,
             precision=_ratio(hits, given, empty=0.0) + absent,
             recall=_ratio(hits, there),
+            roc_area=area,
         )
 
     def _given(
@@ -160,6 +164,12 @@ def average_precision(positives: NDArray[np.float64], negatives: NDArray[np.floa
     given = hits + np.cumsum(negatives[:, ::-1], axis=1)
     gained = positives[:, ::-1] * _ratio(hits, given, empty=0.0)
     return _ratio(gained.sum(axis=1), hits[:, -1])
+
+
+def roc_area(positives: NDArray[np.float64], negatives: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ROC area of each row of (rows, bins) histograms, scores rising; NaN without both kinds of pixels."""
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    return _ratio((positives * below).sum(axis=1), positives.sum(axis=1) * negatives.sum(axis=1))
 
 
 def calibration_error(positives: NDArray[np.float64], negatives: NDArray[np.float64]) -> NDArray[np.float64]:

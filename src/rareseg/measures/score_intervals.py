@@ -1,8 +1,9 @@
 """How sure scores are: 95 % intervals over scenes drawn anew, and paired ones of the difference of two maps.
 
-Pixels of one scene are no independent witnesses, so scenes are drawn (bootstrap), not pixels. Counts of 2,048 bins
-per scene are pooled over each draw (measures.scene_counts); the interval is Student's, around the score of all pixels
-(measures.intervals). Only scenes that hold a class are witnesses of its scores: below 3 of them there is no interval.
+Pixels of one scene are no independent witnesses, so scenes are drawn (bootstrap), not pixels. Counts of each scene are
+pooled over each draw (measures.scene_counts, measures.scene_details); the interval is Student's, around the score of
+all pixels (measures.intervals). Only scenes that hold a class are witnesses of its scores: below 3 of them there is no
+interval.
 """
 
 import math
@@ -13,59 +14,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.measures import intervals
-from rareseg.measures.scene_counts import Pooled, SceneCounts
+from rareseg.measures.class_counts import UNBOUNDED
+from rareseg.measures.evaluation import Evaluation
 from rareseg.records.scores import Interval
 
-SCORES = ("iou", "f1", "precision", "recall", "average_precision", "calibration_error")
-"""Scores that have intervals: names as in ClassScores."""
-Values = Mapping[str, tuple[float | None, ...]]
-"""By score, a value per class."""
+Values = Mapping[str, Sequence[float | None]]
+"""By the name of the score, as in ClassScores.intervals, a value per class."""
 
-
-_WITH_CLASS = frozenset(SCORES) - {"calibration_error"}
-"""Scores that are known from the scenes that hold the class; calibration can be seen in the others, too."""
+_SEEN_EVERYWHERE = frozenset({"calibration_error"})
+"""Scores that scenes without the class tell of, too."""
 
 
 class Drawn(NamedTuple):
     """Scores over drawn scenes."""
 
-    pooled: Pooled
+    scores: Mapping[str, NDArray[np.float64]]
+    """By name, (draws, classes); NaN where a draw has none."""
     scenes: int
     holding: NDArray[np.int64]
     """In how many of the scenes each class lies, (classes,)."""
 
     def witnesses(self, name: str, label: int) -> int:
         """Return how many scenes tell of score `name` of class number `label`."""
-        return int(self.holding[label]) if name in _WITH_CLASS else self.scenes
+        return self.scenes if name in _SEEN_EVERYWHERE else int(self.holding[label])
 
 
-def drawn(counts: SceneCounts) -> Drawn:
+def drawn(found: Evaluation) -> Drawn:
     """Score the scenes drawn anew."""
-    return _drawn(counts.counted())
+    return _drawn(found, found.by_scene.witnesses)
 
 
-def drawn_alike(one: SceneCounts, other: SceneCounts) -> tuple[Drawn, Drawn]:
+def drawn_alike(one: Evaluation, other: Evaluation) -> tuple[Drawn, Drawn]:
     """Score two maps of the same scenes on the same draws: of the scenes that count in either."""
-    either = one.witnesses | other.witnesses
-    return _drawn(one.chosen(either)), _drawn(other.chosen(either))
+    either = one.by_scene.witnesses | other.by_scene.witnesses
+    return _drawn(one, either), _drawn(other, either)
 
 
-def _drawn(held: SceneCounts) -> Drawn:
+def _drawn(found: Evaluation, scenes: NDArray[np.bool_]) -> Drawn:
+    held = found.by_scene.chosen(scenes)
     # The number of scenes settles the draws.
     draws = intervals.scene_draws(len(held)) if len(held) else np.zeros((intervals.RESAMPLES, 0))
-    return Drawn(held.pooled(draws), len(held), held.holding())
+    scores = held.pooled(draws)._asdict() | found.details.chosen(scenes).pooled(draws, len(found.classes))
+    return Drawn(scores, len(held), held.holding())
 
 
 def of_class(found: Drawn, label: int, values: Values) -> dict[str, Interval]:
     """Return the intervals of the scores of class number `label`, by name; those that are not known are missing."""
     spans = {
-        name: _interval(
-            values[name][label],
-            getattr(found.pooled, name)[:, label],
-            found.witnesses(name, label),
-            least=0.0,
-        )
-        for name in SCORES
+        name: _interval(name, by_class[label], found.scores[name][:, label], found.witnesses(name, label))
+        for name, by_class in values.items()
     }
     return {name: span for name, span in spans.items() if span is not None}
 
@@ -80,36 +77,59 @@ def of_means(found: Drawn, means: Mapping[str, float | None], values: Values) ->
         present = [label for label, value in enumerate(values[name]) if value is not None]
         if mean is None or min(found.witnesses(name, label) for label in present) < intervals.LEAST_SCENES:
             continue
-        resampled = getattr(found.pooled, name)[:, present]
-        # A draw that lacks a class says nothing of it: the class then scores what it scores over all.
-        overall = np.array([values[name][label] for label in present], np.float64)
-        filled = np.where(np.isnan(resampled), overall, resampled)
-        spans[name] = _interval(mean, filled.mean(axis=1), _together(found, name, present, filled), least=0.0)
+        filled = _filled(found, name, present, values)
+        spans[name] = _interval(name, mean, filled.mean(axis=1), _together(found, name, present, filled))
     return {name: span for name, span in spans.items() if span is not None}
 
 
+def of_mean_difference(
+    one: Drawn, other: Drawn, name: str, difference: float | None, values: tuple[Values, Values]
+) -> Interval | None:
+    """Return the interval of the mean of score `name` of `one` minus that of `other`; `values` of both, by class."""
+    pairs = list(zip(values[0][name], values[1][name], strict=True))
+    present = [label for label, pair in enumerate(pairs) if None not in pair]
+    if not present or min(one.witnesses(name, label) for label in present) < intervals.LEAST_SCENES:
+        return None
+    gaps = _filled(one, name, present, values[0]) - _filled(other, name, present, values[1])
+    return _interval(name, difference, gaps.mean(axis=1), _together(one, name, present, gaps), signed=True)
+
+
+def _filled(found: Drawn, name: str, present: Sequence[int], values: Values) -> NDArray[np.float64]:
+    """Return the draws of the classes that are present; one that lacks a class has what it scores over all there."""
+    resampled = found.scores[name][:, present]
+    overall = np.array([values[name][label] for label in present], np.float64)
+    return np.where(np.isnan(resampled), overall, resampled)
+
+
 def _together(found: Drawn, name: str, present: Sequence[int], drawn: NDArray[np.float64]) -> float:
-    """Return how many scenes tell of a mean over classes that lie in unlike numbers of them (Satterthwaite 1946)."""
+    """Return how many scenes tell of a mean over classes that lie in unlike numbers of them (Satterthwaite 1946).
+
+    Never more than there are: classes of the same scenes vary together, however many they are.
+    """
     parts = drawn.var(axis=0)
+    if not parts.any():
+        return found.scenes
     freedoms = np.array([found.witnesses(name, label) - 1 for label in present])
-    return float(parts.sum() ** 2 / (parts**2 / freedoms).sum()) + 1 if parts.any() else found.scenes
+    return min(float(parts.sum() ** 2 / (parts**2 / freedoms).sum()) + 1, found.scenes)
 
 
 def of_difference(
     one: Drawn, other: Drawn, name: str, label: int, difference: float | None
 ) -> Interval | None:
     """Return the interval of score `name` of `one` minus that of `other`, over the same scenes: `drawn_alike`."""
-    resampled = getattr(one.pooled, name)[:, label] - getattr(other.pooled, name)[:, label]
+    resampled = one.scores[name][:, label] - other.scores[name][:, label]
     witnesses = min(one.witnesses(name, label), other.witnesses(name, label))
-    return _interval(difference, resampled, witnesses, least=-1.0)
+    return _interval(name, difference, resampled, witnesses, signed=True)
 
 
 def _interval(
-    value: float | None, resampled: NDArray[np.float64], scenes: float, *, least: float
+    name: str, value: float | None, resampled: NDArray[np.float64], scenes: float, *, signed: bool = False
 ) -> Interval | None:
     if value is None or scenes < intervals.LEAST_SCENES:
         return None
-    found = intervals.interval(np.array([value]), resampled[None], scenes=scenes, least=least)
+    most = math.inf if name in UNBOUNDED else 1.0
+    least = -most if signed else 0.0
+    found = intervals.interval(np.array([value]), resampled[None], scenes=scenes, least=least, most=most)
     if found.low is None or found.high is None or not math.isfinite(found.low + found.high):
         return None
     return Interval(low=found.low, high=found.high)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rareseg.measures.ground import Drawn, common_unit, drawn_lines, positive
+from rareseg.measures.harmonic import harmonic
 from rareseg.measures.lines import LineGraph
 from rareseg.measures.matching import best_first
 from rareseg.measures.networks import chosen_evenly, network, points_that_count
@@ -80,7 +81,7 @@ class TopoCounts:
         precision, recall = self.precision, self.recall
         if precision is None or recall is None:
             return None
-        return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        return harmonic(precision, recall)
 
 
 def topo_counts(

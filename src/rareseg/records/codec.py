@@ -57,7 +57,7 @@ def decode(data: bytes, kind: type[T], where: str) -> T:
     try:
         record = msgspec.json.decode(data, type=kind)
     except _UNREADABLE as error:
-        raise RecordError(_explain(error, kind, where)) from error
+        raise RecordError(_explain(error, kind, where, data)) from error
     # msgspec keeps the last of two equal keys. What it has accepted, json can parse: numbers stay text.
     json.loads(data, parse_int=str, parse_float=str, object_pairs_hook=partial(_unrepeated, where))
     return record
@@ -68,7 +68,7 @@ def decode_toml(data: bytes, kind: type[T], where: str) -> T:
     try:
         return msgspec.toml.decode(data, type=kind)
     except _UNREADABLE as error:
-        raise RecordError(_explain(error, kind, where)) from error
+        raise RecordError(_explain(error, kind, where, data)) from error
 
 
 def digest(record: msgspec.Struct) -> str:
@@ -158,18 +158,21 @@ def _unrepeated(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _explain(error: Exception, kind: type[Any], where: str) -> str:
+def _explain(error: Exception, kind: type[Any], where: str, data: bytes) -> str:
     match = _UNKNOWN.search(str(error))
     if match is None:
-        return f"{where} is not a valid {kind.__name__} record: {_reason(error)}."
+        return f"{where} is not a valid {kind.__name__} record: {_reason(error, data)}."
     known = _known_fields(kind, match["path"] or "")
     place = f" at {match['path']}" if match["path"] else ""
     return f"{where}: unknown key `{match['field']}`{place}. Known keys: {', '.join(known)}."
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"it is not UTF-8 text (byte {error.object[error.start]:#04x} at {error.start})"
+def _reason(error: Exception, data: bytes) -> str:
+    # Looked at here, as parsers say it in words of their own.
+    try:
+        data.decode()
+    except UnicodeDecodeError as found:
+        return f"it is not UTF-8 text (byte {data[found.start]:#04x} at {found.start})"
     if isinstance(error, RecursionError):
         return "its lists are nested too deeply"
     if isinstance(error, msgspec.DecodeError):

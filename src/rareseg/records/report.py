@@ -3,8 +3,9 @@
 from rareseg.records.audit import ConstantPredictor
 from rareseg.records.codec import Record
 from rareseg.records.scores import (
-    Against,
     Curve,
+    Difference,
+    Example,
     ImageScores,
     Interval,
     LineScores,
@@ -45,7 +46,7 @@ class ClassScores(Record, frozen=True, kw_only=True):
     break_even: float | None = None
     """Where relaxed precision equals relaxed recall (Mnih 2013): free of any threshold."""
     intervals: dict[str, Interval] = {}
-    """By the name of the score: iou, f1, precision, recall, average_precision, calibration_error."""
+    """By the name of the score, a field of this record, or of its lines or objects: "iou", "lines.apls", ..."""
     curve: Curve | None = None
     reliability: Reliability | None = None
     operating: tuple[Operating, ...] = ()
@@ -109,8 +110,13 @@ class Report(Record, frozen=True, kw_only=True):
     """Pixels by labelled class (rows) and given class (columns); empty where classes overlap."""
     by_image: tuple[ImageScores, ...] = ()
     transfer: tuple[Transfer, ...] = ()
-    against: Against | None = None
+    against: "Report | None" = None
+    """Another run's or tool's map, scored on the same images, as far as it has them."""
+    differences: tuple[Difference, ...] = ()
+    """This minus `against`, over the images that both have."""
     views: tuple[View, ...] = ()
+    examples: tuple[Example, ...] = ()
+    """Of the rarest class in the data that the run was trained on."""
     views_folder: str = ""
     """Beside report.json."""
     micro: MicroScores

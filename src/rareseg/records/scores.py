@@ -62,7 +62,7 @@ class LineScores(Record, frozen=True, kw_only=True):
     breaks: float | None
     """Gaps along true lines per `unit` of true line."""
     false_branches: float | None
-    """Given pieces away from any true line, per `unit` of given line."""
+    """Given pieces away from any true line, per `unit` of true line."""
     unit: str
     """"km", or "1,000 px" where the size of a pixel is not known."""
     true_length: float
@@ -150,9 +150,9 @@ class Difference(Record, frozen=True, kw_only=True):
     """One score of one class, this minus the other, over the same scenes."""
 
     name: str
-    """The class."""
+    """The class; "" for the mean over the classes that are present."""
     score: str
-    """"IoU", "AP", "F1", ..."""
+    """As in `ClassScores.intervals`: "iou", "average_precision", "lines.apls", ..."""
     this: float | None
     other: float | None
     difference: float | None
@@ -165,14 +165,25 @@ class Difference(Record, frozen=True, kw_only=True):
         return self.interval is not None and (self.interval.low > 0 or self.interval.high < 0)
 
 
-class Against(Record, frozen=True, kw_only=True):
-    """Another run or another tool's predictions, scored on the same images."""
+class Example(Record, frozen=True, kw_only=True):
+    """A place where a class lies in the training part of a run, drawn for the page."""
 
+    image: str
     name: str
-    decision: str
-    images: int
-    differences: tuple[Difference, ...]
-    notes: tuple[str, ...]
+    """The class."""
+    share: float
+    """Of the labelled pixels of the picture that hold the class, 0..1."""
+    top: int
+    left: int
+    """px: where the picture begins in the image."""
+    width: int
+    height: int
+    """px, of the picture."""
+    photo: str
+    """File name, RGB, JPEG; like the next one beside the report, in `Report.views_folder`."""
+    truth: str
+    """File name, PNG with opacity: drawn over the photo it marks what is labelled as the class, and darkens what is
+    not counted."""
 
 
 class View(Record, frozen=True, kw_only=True):
@@ -197,6 +208,8 @@ class View(Record, frozen=True, kw_only=True):
     """File name, RGB, JPEG."""
     truth: str
     """File name, PNG, grey: class index, or bit set if classes overlap; 255 not counted."""
+    given: str
+    """File name, PNG, grey: the map as decided: class index, or bit set if classes overlap; 255 without answer."""
     answers: tuple[str, ...]
     """A PNG per class, grey: 1 + 254 (z + 8) / 16, rounded, z the log-odds clipped to -8..8; 0 without answer.
-    For maps of classes a single file: class index, or bit set if classes overlap; 255 without answer."""
+    None for maps of classes."""

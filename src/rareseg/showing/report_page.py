@@ -20,7 +20,7 @@ from rareseg.showing.report_page_album import album
 from rareseg.showing.report_page_answer import head
 from rareseg.showing.report_page_elements import Html, listed, name, section
 from rareseg.showing.report_page_scores import scores
-from rareseg.showing.report_page_subjects import Shown
+from rareseg.showing.report_page_subjects import Shown, with_rivals
 from rareseg.showing.report_page_terms import glossary
 from rareseg.showing.report_page_training import training
 from rareseg.showing.report_page_viewer import viewer
@@ -30,7 +30,7 @@ __all__ = ["MOST_BYTES", "Shown", "page"]
 MOST_BYTES = 5_000_000
 """Pictures are embedded as long as the page stays below."""
 _STYLES = ("page.css", "viewer.css")
-_SCRIPTS = ("pictures.js", "overlay.js", "curve.js", "panes.js", "viewer.js", "page.js")
+_SCRIPTS = ("pictures.js", "overlay.js", "curve.js", "panes.js", "captions.js", "viewer.js", "page.js")
 _SPARE = 30_000
 """Bytes kept for the viewer's controls and for the sentence on what was left out."""
 _CHAPTERS = (
@@ -56,9 +56,9 @@ def page(subjects: Sequence[Shown]) -> str:
     """Return the whole page as text.
 
     Args:
-        subjects: one run or several; several stand side by side, with a line and a column each. Views of their
-            reports whose pictures do not fit into MOST_BYTES (UTF-8, about) or are missing are left out, and the
-            page says so.
+        subjects: one run or several; several stand side by side, with a line and a column each, and so do those that
+            they were scored against. Views of their reports whose pictures do not fit into MOST_BYTES (UTF-8, about)
+            or are missing are left out, and the page says so.
 
     Raises:
         ValueError: if there is no subject.
@@ -66,6 +66,7 @@ def page(subjects: Sequence[Shown]) -> str:
     if not subjects:
         message = "A report page shows at least one report; got none."
         raise ValueError(message)
+    subjects = with_rivals(subjects)
     before = [
         head(subjects),
         scores(subjects),
@@ -102,7 +103,7 @@ def _assets(files: Sequence[str]) -> str:
 
 
 def _title(subjects: Sequence[Shown]) -> str:
-    names = ", ".join(one.name for one in subjects)
+    names = ", ".join(one.name for one in subjects if not one.beside)
     return f"{names}: does it find the rare class?"
 
 

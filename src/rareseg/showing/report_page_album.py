@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from rareseg.records.report import ClassScores, Report
 from rareseg.records.scores import View
 from rareseg.showing.report_page_elements import Html
-from rareseg.showing.report_page_subjects import Shown, is_overlapping, share
+from rareseg.showing.report_page_subjects import Shown, is_overlapping, share, short
 from rareseg.showing.score_reading import map_threshold
 
 _DIGITS = 6
@@ -66,12 +66,12 @@ def album(subjects: Sequence[Shown], room: int) -> Album:
         if any(file not in one.pictures for file in needed):
             missing += 1
             continue
-        told_of_it = len(_escaped(_view(one.report, view, range(len(needed))))) + _OVERHEAD
+        told_of_it = len(_escaped(_view(one, view, range(len(needed))))) + _OVERHEAD
         numbers = pictures.add([one.pictures[file] for file in needed], told_of_it)
         if numbers is None:
             too_large += 1
             continue
-        views[place].append((view, _view(one.report, view, numbers)))
+        views[place].append((view, _view(one, view, numbers)))
     for one, held in zip(subjects, views, strict=True):
         _add_others(one, held, pictures)
     for run, held in zip(told, views, strict=True):
@@ -90,23 +90,22 @@ def _in_turn(subjects: Sequence[Shown]) -> Iterator[tuple[int, View]]:
 
 
 def _needed(report: Report, view: View) -> list[str]:
-    """Return the files without which a view shows nothing: photo, truth, and the answer for its own class."""
+    """Return the files without which a view shows nothing: photo, truth, the map, and the answer for its own class."""
     own = _own(report, view)
-    return [view.photo, view.truth, *([] if own is None else [view.answers[own]])]
+    return [view.photo, view.truth, view.given, *([] if own is None else [view.answers[own]])]
 
 
 def _own(report: Report, view: View) -> int | None:
-    if report.source == "classes":
-        return 0 if view.answers else None
     names = list(report.classes)
     place = names.index(view.name) if view.name in names else 0
     return place if place < len(view.answers) else None
 
 
-def _view(report: Report, view: View, numbers: Sequence[int]) -> dict[str, Any]:
-    own = _own(report, view)
+def _view(one: Shown, view: View, numbers: Sequence[int]) -> dict[str, Any]:
+    own = _own(one.report, view)
     return {
         "image": view.image,
+        "title": short(view.image, one),
         "why": view.why,
         "name": view.name,
         "iou": view.iou,
@@ -117,14 +116,13 @@ def _view(report: Report, view: View, numbers: Sequence[int]) -> dict[str, Any]:
         "height": view.height,
         "photo": numbers[0],
         "truth": numbers[1],
-        "answers": {} if own is None else {str(own): numbers[2]},
+        "given": numbers[2],
+        "answers": {} if own is None else {str(own): numbers[3]},
     }
 
 
 def _add_others(one: Shown, held: Sequence[tuple[View, dict[str, Any]]], pictures: _Pictures) -> None:
     """Add the answers for the other classes, as far as they fit."""
-    if one.report.source == "classes":
-        return
     for view, drawn in held:
         for place, file in enumerate(view.answers):
             if str(place) in drawn["answers"] or file not in one.pictures:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 from rareseg.records.report import ClassScores, Report
 from rareseg.records.scores import Interval
 from rareseg.showing.layout import spell_score, spell_share
+from rareseg.showing.report_page_differences import difference_of
 from rareseg.showing.report_page_elements import Html, interval, name, percent, signed_interval, spell_percent
 from rareseg.showing.report_page_subjects import (
     Shown,
     constant_scores,
     rarest,
+    rivals,
     scored_alike,
     share,
     told_as_data,
@@ -90,7 +92,7 @@ def head(subjects: Sequence[Shown]) -> Html:
     answers = "".join(_answer(one, alone=len(subjects) == 1) for one in subjects)
     return (
         f'<header><p class="eyebrow">{_eyebrow(subjects)}</p><h1>Does it find the rare class?</h1>'
-        f"{_warning(subjects)}{answers}"
+        f"{_warning(subjects)}{_partly(subjects)}{answers}"
         f'{"".join(_measured_on(subjects))}<details class="rule"><summary>When it says yes, partly or no</summary>'
         f"<p>{escape(RULE)}</p></details></header>"
     )
@@ -100,11 +102,23 @@ def _warning(subjects: Sequence[Shown]) -> Html:
     if scored_alike(subjects):
         return ""
     each = "; ".join(
-        f"{name(one.name)}: {name(told_as_data(one.report))}, {one.report.images} images" for one in subjects
+        f"{name(one.name)}: {name(told_as_data(one.report))}, {one.report.images} images"
+        for one in subjects
+        if not one.beside
     )
     return (
         f'<p class="warning"><strong>Not scored on the same labels</strong>, so these numbers must not be compared '
         f"({each}). For a fair comparison: <code>rareseg evaluate RUN DATA --against OTHER</code>.</p>"
+    )
+
+
+def _partly(subjects: Sequence[Shown]) -> Html:
+    """Say where a map does not answer for all images of the one that it stands beside."""
+    return "".join(
+        f'<p class="warning">{name(other.name)} answers for {other.report.images} of the {one.report.images} images of '
+        f"{name(one.name)}: its own scores are of these alone. Differences are of the images that both have.</p>"
+        for one, other in rivals(subjects)
+        if other.report.images != one.report.images
     )
 
 
@@ -126,10 +140,8 @@ def _answer(one: Shown, *, alone: bool) -> Html:
 def _beside_other(report: Report) -> Html:
     """Return what the comparison says of the rarest class: which one is better, or that nobody knows."""
     other, asked = report.against, rarest(report)
-    if other is None or asked is None:
-        return ""
-    held = next((one for one in other.differences if (one.name, one.score) == (asked, "IoU")), None)
-    if held is None or held.difference is None:
+    held = difference_of(report, asked or "", "iou")
+    if other is None or held is None or held.difference is None:
         return ""
     if held.interval is None:
         sure = "too few scenes to say whether that is chance"
@@ -137,13 +149,9 @@ def _beside_other(report: Report) -> Html:
         sure = f"certainly {'higher' if held.difference > 0 else 'lower'}"
     else:
         sure = "which may be chance"
-    whose = ("" if note.startswith(other.name) else f"{name(other.name)}: " for note in other.notes)
-    notes = "".join(
-        f'<p class="note">{of}{name(note)}</p>' for of, note in zip(whose, other.notes, strict=True)
-    )
     return (
         f"<p>Beside {name(other.name)} on the same {other.images} images: IoU <strong>{held.difference:+.3f}</strong>"
-        f"{signed_interval(held.interval)}, {sure}.</p>{notes}"
+        f"{signed_interval(held.interval)}, {sure}.</p>"
     )
 
 
@@ -211,6 +219,6 @@ def _measured_on(subjects: Sequence[Shown]) -> Iterator[Html]:
         yield f'<p class="note">{who}{sentence}</p>'
     # What the scores may owe to belongs beside them, such as that the network was trained on these images.
     for one in subjects:
-        of = "" if len(subjects) == 1 else f"{name(one.name)}: "
         for sentence in one.report.notes:
+            of = "" if len(subjects) == 1 or sentence.startswith(one.name) else f"{name(one.name)}: "
             yield f'<p class="note">{of}{name(sentence)}</p>'

@@ -48,11 +48,7 @@ def _precision_recall(subjects: Sequence[Shown], one: str) -> Html:
     for place, subject, scores, curve in _with_curve(subjects, one):
         points = list(zip(curve.recall, curve.precision, strict=True))
         ring = None
-        if (
-            subject.report.decision == "threshold"
-            and scores.recall is not None
-            and scores.precision is not None
-        ):
+        if scores.recall is not None and scores.precision is not None:
             ring = (scores.recall, scores.precision)
         lines.append(Line(subject.name, points, place, ring=ring))
         levels[share(subject.report, one) or 0.0] = None

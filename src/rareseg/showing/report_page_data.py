@@ -1,16 +1,30 @@
 """What a run was made from: the audit as pictures, and the plan with the reason of each decision."""
 
+import base64
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from rareseg.records.audit import Audit, PartFacts
 from rareseg.records.dataset import PARTS
 from rareseg.records.plan import Choice, Plan
+from rareseg.records.scores import Example
 from rareseg.showing.dot_charts import ShareRow, shares
 from rareseg.showing.layout import ABSENT, spell_count, spell_share, spell_size
-from rareseg.showing.report_page_elements import Html, details, figures, listed, name, note, section, table
-from rareseg.showing.report_page_subjects import Shown, class_names
+from rareseg.showing.report_page_elements import (
+    Html,
+    details,
+    figures,
+    listed,
+    name,
+    note,
+    percent,
+    section,
+    table,
+)
+from rareseg.showing.report_page_subjects import Shown, class_names, short
 
+_MOST_EXAMPLES, _MOST_EXAMPLE = 6, 120_000
+"""Pictures of the rarest class, and bytes of each: what `evaluate` draws is smaller."""
 _REASONS = ("because", "reference", "set_by")
 
 
@@ -20,6 +34,7 @@ def data(subjects: Sequence[Shown]) -> Html:
     parts = [figures(_pictures(subjects, audits))]
     if any(one.report.by_image for one in subjects):
         parts.append(note("Thin ticks below a bar: the share in each image that holds the class."))
+    parts += _examples(subjects)
     for held, names in audits:
         of = "" if len(audits) == 1 else ", ".join(names)
         parts += [_facts(held, of), listed(map(name, held.notes))]
@@ -52,7 +67,7 @@ def _pictures(subjects: Sequence[Shown], audits: Sequence[tuple[Audit, list[str]
     drawn: dict[str, None] = {}
     for one in subjects:
         report = one.report
-        if not report.counted_pixels:
+        if not report.counted_pixels or one.beside:
             continue
         order = list(report.classes)
         rows = [
@@ -67,10 +82,55 @@ def _pictures(subjects: Sequence[Shown], audits: Sequence[tuple[Audit, list[str]
             )
             for held in class_names([one])
         ]
-        whose = f", {one.name}" if len(subjects) > 1 else ""
+        whose = f", {one.name}" if sum(not one.beside for one in subjects) > 1 else ""
         picture = shares(f"What was scored{whose}", rows, told=f"Share of each class scored: {_told(rows)}.")
         drawn[picture] = None
     yield from drawn
+
+
+def _examples(subjects: Sequence[Shown]) -> Iterator[Html]:
+    """Yield what the rarest class looks like in the training part: photos, and the labels over them; each set once."""
+    drawn: dict[tuple[str, ...], None] = {}
+    for one in subjects:
+        held = [
+            example
+            for example in one.report.examples[:_MOST_EXAMPLES]
+            if all(
+                0 < len(one.pictures.get(file, b"")) <= _MOST_EXAMPLE
+                for file in (example.photo, example.truth)
+            )
+        ]
+        if not held:
+            continue
+        asked = held[0].name
+        pictures = "".join(_example(example, one) for example in held)
+        title = f"<h3>What {name(asked)} looks like in the training part</h3>"
+        told = note(
+            "From the image that holds most of it to the one that holds least; on the right with its labels."
+        )
+        drawn[title, f'<div class="examples">{pictures}</div>', told] = None
+    for parts in drawn:
+        yield from parts
+
+
+def _example(held: Example, one: Shown) -> Html:
+    sides = f'width="{held.width}" height="{held.height}"'
+    photo = _embedded(one.pictures[held.photo], "jpeg")
+    place = f"{short(held.image, one)}, from row {held.top}, column {held.left}"
+    plain = f'<img src="{photo}" {sides} alt="{escape(f"Photo {place}")}">'
+    over = _embedded(one.pictures[held.truth], "png")
+    marked = (
+        f'<span class="marked"><img src="{photo}" {sides} alt=""><img src="{over}" {sides} '
+        f'alt="{escape(f"The same with what is labelled as {held.name}")}"></span>'
+    )
+    return (
+        f"<figure>{plain}{marked}<figcaption>{name(short(held.image, one))}: {percent(held.share)} of this picture"
+        "</figcaption></figure>"
+    )
+
+
+def _embedded(picture: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def _told(rows: Sequence[ShareRow]) -> str:

@@ -7,7 +7,7 @@ from rareseg.records.report import Report
 from rareseg.records.scores import ImageScores, Transfer
 from rareseg.showing.layout import ABSENT, spell_score, spell_share
 from rareseg.showing.report_page_elements import Html, listed, name, percent, section, table
-from rareseg.showing.report_page_subjects import Shown, rarest
+from rareseg.showing.report_page_subjects import Shown, rarest, short
 
 _MOST_CONFUSED, _MOST_IMAGES, _MOST_COLUMNS = 5, 8, 24
 _SHADES = 8
@@ -89,7 +89,7 @@ def worst(subjects: Sequence[Shown]) -> Html:
     viewed = {view.image for one in subjects for view in one.report.views}
     rows = [
         [
-            f"{name(image)}{_shown(image) if image in viewed else ''}",
+            f"{name(short(image, subjects[0]))}{_shown(image) if image in viewed else ''}",
             spell_share(order[image][1]),
             *(spell_score(images[image][0] if image in images else None) for images in found),
         ]

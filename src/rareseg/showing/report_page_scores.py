@@ -5,9 +5,9 @@ from html import escape
 from typing import NamedTuple
 
 from rareseg.records.report import ClassScores, Report
-from rareseg.records.scores import Difference
 from rareseg.showing.dot_charts import Dot, DotRow, dots
 from rareseg.showing.layout import ABSENT, spell_count, spell_score, spell_share
+from rareseg.showing.report_page_differences import difference_cells, difference_headings
 from rareseg.showing.report_page_elements import (
     Html,
     all_or_differ,
@@ -18,7 +18,6 @@ from rareseg.showing.report_page_elements import (
     note,
     score,
     section,
-    signed_interval,
     table,
 )
 from rareseg.showing.report_page_subjects import (
@@ -26,6 +25,7 @@ from rareseg.showing.report_page_subjects import (
     class_names,
     constant_scores,
     given_share,
+    rivals,
     scores_of,
     share,
 )
@@ -37,8 +37,6 @@ class _Score(NamedTuple):
     title: Html
     key: str
     """Field of ClassScores, or "given_share"."""
-    against: str = ""
-    """How `Against` calls it."""
 
 
 _PICTURED = (
@@ -138,13 +136,9 @@ def _of_class(subjects: Sequence[Shown], one: str, *, is_open: bool) -> Html:
     """Return every score of one class, a row each."""
     if not any((found := scores_of(subject, one)) and found.pixels for subject in subjects):
         return ""
-    rivals = [subject for subject in subjects if _differences(subject, one)]
     headings = ["score", term("constant"), *(name(subject.name) for subject in subjects)]
-    for subject in rivals:
-        if subject.report.against:
-            theirs = name(subject.report.against.name)
-            headings += [theirs, f"{name(subject.name)} − {theirs}"]
-    rows = [row for held in _named(subjects) if (row := _row(subjects, rivals, one, held)) is not None]
+    headings += difference_headings(subjects)
+    rows = [row for held in _named(subjects) if (row := _row(subjects, one, held)) is not None]
     title = f"Every score of {one}"
     pixels = " / ".join(
         dict.fromkeys(spell_count(found.pixels) for subject in subjects if (found := scores_of(subject, one)))
@@ -158,24 +152,24 @@ def _named(subjects: Sequence[Shown]) -> Iterator[_Score]:
     relaxed = " / ".join(dict.fromkeys(str(one.report.relaxed_px) for one in subjects))
     boundary = " / ".join(dict.fromkeys(str(one.report.boundary_px) for one in subjects))
     within = term("within", f"within {relaxed} px")
-    yield _Score(term("iou"), "iou", "IoU")
-    yield _Score(term("f1"), "f1", "F1")
-    yield _Score(term("precision"), "precision", "precision")
-    yield _Score(term("recall"), "recall", "recall")
-    yield _Score(term("ap", "average precision (AP)"), "average_precision", "AP")
-    yield _Score(f"F1 {within}", "relaxed_f1", "relaxed F1")
-    yield _Score(f"precision {within}", "relaxed_precision", "relaxed precision")
-    yield _Score(f"recall {within}", "relaxed_recall", "relaxed recall")
-    yield _Score(f"{term('break-even')} {within}", "break_even", "break-even")
-    yield _Score(f"{term('boundary')}, {boundary} px", "boundary_iou", "boundary IoU")
-    yield _Score(f"{term('roc')} (near 1 for any rare class)", "roc_area", "ROC area")
-    yield _Score(f"{term('calibration')} (0 is best)", "calibration_error", "calibration error")
+    yield _Score(term("iou"), "iou")
+    yield _Score(term("f1"), "f1")
+    yield _Score(term("precision"), "precision")
+    yield _Score(term("recall"), "recall")
+    yield _Score(term("ap", "average precision (AP)"), "average_precision")
+    yield _Score(f"F1 {within}", "relaxed_f1")
+    yield _Score(f"precision {within}", "relaxed_precision")
+    yield _Score(f"recall {within}", "relaxed_recall")
+    yield _Score(f"{term('break-even')} {within}", "break_even")
+    yield _Score(f"{term('boundary')}, {boundary} px", "boundary_iou")
+    yield _Score(f"{term('roc')} (near 1 for any rare class)", "roc_area")
+    yield _Score(f"{term('calibration')} (0 is best)", "calibration_error")
     yield _Score(term("given"), "given_share")
-    yield _Score(term("expected"), "expected_share", "expected share")
-    yield _Score(term("threshold"), "threshold", "threshold")
+    yield _Score(term("expected"), "expected_share")
+    yield _Score(term("threshold"), "threshold")
 
 
-def _row(subjects: Sequence[Shown], rivals: Sequence[Shown], one: str, held: _Score) -> list[Html] | None:
+def _row(subjects: Sequence[Shown], one: str, held: _Score) -> list[Html] | None:
     found = [scores_of(subject, one) for subject in subjects]
     values = [
         _value(subject.report, scores, one, held.key) for subject, scores in zip(subjects, found, strict=True)
@@ -188,9 +182,7 @@ def _row(subjects: Sequence[Shown], rivals: Sequence[Shown], one: str, held: _Sc
             row.append(ABSENT if value is None else f"{escape(spell_share(value))}&nbsp;%")
         else:
             row.append(score(value, scores.intervals.get(held.key) if scores else None))
-    for subject in rivals:
-        row += _beside(_differences(subject, one), held)
-    return row
+    return row + difference_cells(subjects, one, held.key)
 
 
 def _value(report: Report, scores: ClassScores | None, one: str, key: str) -> float | None:
@@ -202,24 +194,10 @@ def _value(report: Report, scores: ClassScores | None, one: str, key: str) -> fl
     return value
 
 
-def _differences(subject: Shown, one: str) -> list[Difference]:
-    against = subject.report.against
-    return [held for held in against.differences if held.name == one] if against else []
-
-
-def _beside(differences: Sequence[Difference], held: _Score) -> list[Html]:
-    found = next((one for one in differences if one.score.lower() == held.against.lower()), None)
-    if found is None:
-        return [ABSENT, ABSENT]
-    if found.difference is None:
-        return [score(found.other), ABSENT]
-    told = f"{found.difference:+.3f}{signed_interval(found.interval)}"
-    return [score(found.other), f"<strong>{told}</strong>" if found.certain else told]
-
-
 def _means(subjects: Sequence[Shown]) -> Html:
     """Return the means, and accuracy as the last row: it is the majority class's score."""
     headings = ["mean over the classes present", "constant answer", *(name(one.name) for one in subjects)]
+    headings += difference_headings(subjects)
     keys = (
         ("IoU", "iou"),
         ("F1", "f1"),
@@ -233,10 +211,12 @@ def _means(subjects: Sequence[Shown]) -> Html:
     for title, key in keys:
         floors = [spell_score(one.macro_iou) for one in constants] if key == "iou" else [ABSENT]
         values = [score(getattr(report.macro, key), report.macro.intervals.get(key)) for report in reports]
-        rows.append([title, _dim(" / ".join(dict.fromkeys(floors))), *values])
+        gaps = difference_cells(subjects, "", key)
+        rows.append([title, _dim(" / ".join(dict.fromkeys(floors))), *values, *gaps])
     accuracies = " / ".join(dict.fromkeys(spell_score(one.accuracy) for one in constants))
     last = ["accuracy over all pixels (says little here)", _dim(accuracies)]
-    rows.append([*last, *(spell_score(report.micro.accuracy) for report in reports)])
+    without = [ABSENT for _ in rivals(subjects)]
+    rows.append([*last, *(spell_score(report.micro.accuracy) for report in reports), *without])
     return details(
         "Means over classes, and accuracy", table("Means over classes", headings, rows, told=False)
     )
@@ -250,12 +230,12 @@ def _legend(subjects: Sequence[Shown]) -> Iterator[Html]:
         absent = [held for held, found in report.classes.items() if not found.pixels]
         if absent:
             yield note(f"{of}Not measurable, as no counted pixel holds them: {', '.join(absent)}.")
-        if report.against:
-            yield (
-                f"<p>{of and name(of)}Compared with {name(report.against.name)} on the same {report.against.images} "
-                "images; differences are above 0 where this one scores higher. One in bold is certain: its 95 % "
-                "interval, paired over scenes, leaves out zero.</p>"
-            )
+    for one, other in rivals(subjects):
+        yield (
+            f"<p>{name(one.name)} − {name(other.name)}: the difference on the {other.report.images} images that both "
+            "answer for. One in bold is certain: its 95 % interval, paired over scenes, leaves out zero. Above 0 the "
+            "first scores higher, which is better but for calibration error, breaks and false branches.</p>"
+        )
 
 
 def _decided(report: Report) -> str:

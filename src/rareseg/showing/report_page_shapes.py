@@ -7,18 +7,22 @@ from rareseg.records.report import ClassScores
 from rareseg.records.scores import LineScores, ObjectScores
 from rareseg.showing.dot_charts import Dot, DotRow, dots
 from rareseg.showing.layout import ABSENT, spell_count, spell_score, spell_share
+from rareseg.showing.report_page_differences import difference_cells, difference_headings
 from rareseg.showing.report_page_elements import (
     Html,
     all_or_differ,
     beside_each_other,
     figures,
+    interval,
     legend,
     name,
+    score,
     section,
     table,
 )
-from rareseg.showing.report_page_subjects import Shown, asked_names, class_names, scores_of
+from rareseg.showing.report_page_subjects import Shown, asked_names, class_names, rivals, scores_of
 from rareseg.showing.report_page_terms import term
+from rareseg.showing.score_reading import RATES
 
 
 class _Kind(NamedTuple):
@@ -107,50 +111,83 @@ def _short(count: int) -> str:
 
 
 def structures(subjects: Sequence[Shown]) -> Html:
-    """Return the section of lines and objects: a table per class, a column per run."""
+    """Return the section of lines and objects: a table per class, a column per run, and their differences."""
     parts = []
     for one in class_names(subjects):
         found = [scores_of(subject, one) for subject in subjects]
-        lines = [scores.lines if scores else None for scores in found]
-        objects = [scores.objects if scores else None for scores in found]
-        headings = ["score", *(name(subject.name) for subject in subjects)]
-        if any(lines):
-            rows = [[title, *(spell(held) if held else ABSENT for held in lines)] for title, spell in _LINES]
-            parts.append(table(f"{one} as a network of lines", headings, rows))
-        if any(objects):
-            counted = [
-                [title, *(spell(held) if held else ABSENT for held in objects)] for title, spell in _OBJECTS
-            ]
-            parts.append(table(f"{one} as objects", headings, counted))
+        if any(scores and scores.lines for scores in found):
+            parts.append(_structure(subjects, one, "as a network of lines", _LINES))
+        if any(scores and scores.objects for scores in found):
+            parts.append(_structure(subjects, one, "as objects", _OBJECTS))
     return section("structures", "As lines and as objects", [beside_each_other(parts)])
 
 
-def _rate(value: float | None, unit: str) -> str:
-    return ABSENT if value is None else f"{value:.2f} per {unit}"
+def _structure(subjects: Sequence[Shown], one: str, as_what: str, rows: Sequence["_Row"]) -> Html:
+    found = [scores_of(subject, one) for subject in subjects]
+    headings = ["score", *(name(subject.name) for subject in subjects), *difference_headings(subjects)]
+    drawn = []
+    for row in rows:
+        cells = [row.spell(scores) if scores else ABSENT for scores in found]
+        gaps = difference_cells(subjects, one, row.score) if row.score else [ABSENT for _ in rivals(subjects)]
+        drawn.append([row.title, *cells, *gaps])
+    return table(f"{one} {as_what}", headings, drawn)
+
+
+class _Row(NamedTuple):
+    """One row of such a table."""
+
+    title: Html
+    score: str
+    """As in ClassScores.intervals; "" for what is no score."""
+    spell: Callable[[ClassScores], Html]
+
+
+def _score(title: Html, key: str) -> _Row:
+    """Return the row of a score with its interval; `key` as in ClassScores.intervals."""
+    record, field = key.split(".")
+
+    def spell(scores: ClassScores) -> Html:
+        held = getattr(scores, record)
+        if held is None:
+            return ABSENT
+        value = getattr(held, field)
+        if key not in RATES or value is None:
+            return score(value, scores.intervals.get(key))
+        return f"{value:.2f}{interval(scores.intervals.get(key))} per {held.unit}"
+
+    return _Row(title, key, spell)
+
+
+def _line_fact(title: str, spell: Callable[[LineScores], str]) -> _Row:
+    return _Row(title, "", lambda scores: ABSENT if scores.lines is None else spell(scores.lines))
+
+
+def _object_fact(title: str, spell: Callable[[ObjectScores], str]) -> _Row:
+    return _Row(title, "", lambda scores: ABSENT if scores.objects is None else spell(scores.objects))
 
 
 def _length(held: LineScores) -> str:
     return f"{held.true_length:,.4g} km" if held.unit == "km" else f"{1000 * held.true_length:,.0f} px"
 
 
-_LINES: tuple[tuple[str, Callable[[LineScores], str]], ...] = (
-    (f"{term('apls')} (paths are as long)", lambda held: spell_score(held.apls)),
-    (f"{term('topo', 'TOPO F1')} (reachable places agree)", lambda held: spell_score(held.topo_f1)),
-    ("TOPO precision", lambda held: spell_score(held.topo_precision)),
-    ("TOPO recall", lambda held: spell_score(held.topo_recall)),
-    (f"{term('cldice')} (centrelines)", lambda held: spell_score(held.cldice)),
-    (f"{term('completeness')} (of the true length)", lambda held: spell_score(held.completeness)),
-    (f"{term('correctness')} (of the given length)", lambda held: spell_score(held.correctness)),
-    (term("breaks"), lambda held: _rate(held.breaks, held.unit)),
-    (term("false"), lambda held: _rate(held.false_branches, held.unit)),
-    ("true length", _length),
+_LINES = (
+    _score(f"{term('apls')} (paths are as long)", "lines.apls"),
+    _score(f"{term('topo', 'TOPO F1')} (reachable places agree)", "lines.topo_f1"),
+    _score("TOPO precision", "lines.topo_precision"),
+    _score("TOPO recall", "lines.topo_recall"),
+    _score(f"{term('cldice')} (centrelines)", "lines.cldice"),
+    _score(f"{term('completeness')} (of the true length)", "lines.completeness"),
+    _score(f"{term('correctness')} (of the given length)", "lines.correctness"),
+    _score(term("breaks"), "lines.breaks"),
+    _score(term("false"), "lines.false_branches"),
+    _line_fact("true length", _length),
 )
-_OBJECTS: tuple[tuple[str, Callable[[ObjectScores], str]], ...] = (
-    ("counts as found from IoU", lambda held: f"{held.least_iou:g}"),
-    ("true objects", lambda held: spell_count(held.true)),
-    ("given objects", lambda held: spell_count(held.given)),
-    ("matched", lambda held: spell_count(held.matched)),
-    ("precision: of the given objects", lambda held: spell_score(held.precision)),
-    ("recall: of the true objects", lambda held: spell_score(held.recall)),
-    ("F1", lambda held: spell_score(held.f1)),
+_OBJECTS = (
+    _object_fact("counts as found from IoU", lambda held: f"{held.least_iou:g}"),
+    _object_fact("true objects", lambda held: spell_count(held.true)),
+    _object_fact("given objects", lambda held: spell_count(held.given)),
+    _object_fact("matched", lambda held: spell_count(held.matched)),
+    _score("precision: of the given objects", "objects.precision"),
+    _score("recall: of the true objects", "objects.recall"),
+    _score("F1", "objects.f1"),
 )

@@ -1,5 +1,6 @@
 """What a report page shows: one run or several, and the few facts that all its sections ask for."""
 
+import os.path
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -24,7 +25,16 @@ class Shown(NamedTuple):
     run: Run | None = None
     diagnosis: Diagnosis | None = None
     pictures: Mapping[str, bytes] = _NO_PICTURES
-    """PNG and JPEG files by the names that stand in `report.views`."""
+    """PNG and JPEG files by the names that stand in the report."""
+    beside: str = ""
+    """Name of the one that this was scored against, with paired differences; "" for those that were asked for."""
+
+
+def short(image: str, one: Shown) -> str:
+    """Return the name of an image without the folders that all scored images lie in."""
+    folders = os.path.commonprefix([line.image.split("/")[:-1] for line in one.report.by_image])
+    parts = image.split("/")
+    return "/".join(parts[len(folders) :]) if parts[: len(folders)] == folders else image
 
 
 def share(report: Report, name: str) -> float | None:
@@ -41,9 +51,30 @@ def given_share(report: Report, name: str) -> float | None:
     return sum(one.given[place] for one in held) / counted if counted else None
 
 
+def with_rivals(subjects: Sequence[Shown]) -> list[Shown]:
+    """Return the subjects, each followed by the map that it was scored against, if it was, under a name of its own."""
+    found: list[Shown] = []
+    names = {one.name for one in subjects}
+    for one in subjects:
+        found.append(one)
+        other = one.report.against
+        if other is None:
+            continue
+        plain = other.name or "the other"
+        told = plain if plain not in names else f"{plain} (beside {one.name})"
+        names.add(told)
+        found.append(Shown(told, other, pictures=one.pictures, beside=one.name))
+    return found
+
+
+def rivals(subjects: Sequence[Shown]) -> list[tuple[Shown, Shown]]:
+    """Return each subject that was scored against another, and that other."""
+    return [(one, other) for one, other in zip(subjects, subjects[1:], strict=False) if other.beside]
+
+
 def scored_alike(subjects: Sequence[Shown]) -> bool:
-    """Whether all subjects were scored on the same labels, as far as reports can tell."""
-    return len({_labels(one.report) for one in subjects}) <= 1
+    """Whether all that were asked for were scored on the same labels, as far as reports can tell."""
+    return len({_labels(one.report) for one in subjects if not one.beside}) <= 1
 
 
 def _labels(report: Report) -> tuple[object, ...]:

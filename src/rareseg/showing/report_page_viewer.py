@@ -5,17 +5,23 @@ from collections.abc import Iterator
 from rareseg.showing.report_page_album import Album
 from rareseg.showing.report_page_elements import Html, note, section
 
-_MODES = (("photo", "Photo"), ("truth", "Truth"), ("given", "Prediction"), ("errors", "Errors"))
+_MODES = (
+    ("photo", "Photo"),
+    ("truth", "Truth"),
+    ("given", "Prediction"),
+    ("errors", "Errors"),
+    ("classes", "All classes"),
+)
 _LEGEND = (
     ("found", "errors", "found"),
     ("missed", "errors", "missed: labelled, not given"),
     ("invented", "errors", "invented: given, not labelled"),
     ("truth", "truth", "labelled so"),
     ("given", "given", "given by the map"),
-    ("out", "truth given errors", "not counted: no label, photo or answer"),
+    ("out", "truth given errors classes", "not counted: no label, photo or answer"),
 )
 _KEYS = (
-    "Keys: 1 to 4 choose what is shown, [ and ] move the threshold, n and p change the image, + and - zoom, 0 shows "
+    "Keys: 1 to 5 choose what is shown, [ and ] move the threshold, n and p change the image, + and - zoom, 0 shows "
     "the whole, arrows move. Double click or two fingers zoom, too, and so does the wheel with Ctrl."
 )
 
@@ -60,7 +66,7 @@ def _app() -> Html:
 
 def _choices() -> Html:
     modes = "".join(
-        f'<label class="mode"><input type="radio" name="viewer-mode" value="{mode}"'
+        f'<label class="mode" id="viewer-mode-{mode}"><input type="radio" name="viewer-mode" value="{mode}"'
         f"{' checked' if mode == 'errors' else ''}><span>{title}</span></label>"
         for mode, title in _MODES
     )
@@ -108,8 +114,6 @@ def _slider() -> Html:
         '<div id="viewer-presets" class="presets"></div></div>'
         '<p id="viewer-ranks-nothing" class="note" hidden>There is no threshold to move here: the report has no curve '
         "of this class.</p>"
-        '<p id="viewer-likeliest" class="note" hidden>The map gives the likeliest class of all; here one class '
-        "is shown at a time, from a threshold on.</p>"
     )
 
 

@@ -1,15 +1,20 @@
 """The rest of a Report as tables: how sure its scores are, edges, lines, objects, and another map beside it."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from rareseg.records.report import ClassScores, Report
-from rareseg.records.scores import Against, Difference, Interval, LineScores, Transfer
+from rareseg.records.scores import Difference, Interval, LineScores, Transfer
 from rareseg.showing.layout import ABSENT, bullets, class_name, remark, section, spell_score, table
+from rareseg.showing.report_page_subjects import rarest
+from rareseg.showing.score_reading import FEWER_IS_BETTER, SAID
 
 _SURE = {"iou": "IoU", "f1": "F1", "average_precision": "AP"}
+_MAIN = ("iou", "f1", "average_precision")
+"""Scores that are compared of every class; of the rarest one it is all of them."""
 Rows = list[list[str | Text]]
 _NEGLIGIBLE = 0.0005
 """Differences that three decimals show as 0.000 are no news, however certain."""
@@ -22,7 +27,7 @@ def details(report: Report) -> Iterator[RenderableType]:
         if part is not None:
             yield part
     if report.against is not None:
-        yield _against(report.against)
+        yield _against(report, report.against)
     if report.transfer:
         yield bullets("Thresholds that do not fit here", map(_drift, report.transfer))
 
@@ -122,26 +127,33 @@ def _objects(present: Mapping[str, ClassScores]) -> RenderableType | None:
     )
 
 
-def _against(other: Against) -> RenderableType:
-    headings = [("class", "left"), ("score", "left"), ("this", "right"), (other.name, "right")]
-    headings += [("difference", "left"), ("", "left")]
-    rows: Rows = [
-        [
-            Text(one.name, style="bold"),
-            one.score,
-            spell_score(one.this),
-            spell_score(one.other),
-            _difference(one),
-            _verdict(one),
-        ]
-        for one in other.differences
-        if one.difference is not None
+def _against(report: Report, other: Report) -> RenderableType:
+    """Every score of the rarest class beside the other's, the main ones of the other classes, and the means."""
+    headings = [("", "left"), ("this", "right"), ("other", "right"), ("difference", "left"), ("", "left")]
+    asked = rarest(report)
+    shown = [
+        one
+        for one in sorted(report.differences, key=lambda one: (one.name != asked, not one.name))
+        if one.difference is not None and (one.name == asked or one.score in _MAIN)
     ]
+    rows: Rows = []
+    for name, held in groupby(shown, key=lambda one: one.name):
+        rows.append([Text(name or "mean over classes", style="bold"), "", "", "", ""])
+        rows += [
+            [
+                f"  {SAID.get(one.score, one.score)}",
+                spell_score(one.this),
+                spell_score(one.other),
+                _difference(one),
+                _verdict(one),
+            ]
+            for one in held
+        ]
     told = remark(
         f"on the same {other.images} images; 95 % intervals are paired: both are drawn over the same scenes"
     )
     notes = [remark(note) for note in other.notes]
-    return section(f"Against {other.name}", table(headings, rows), told, *notes)
+    return section(f"Against {other.name}", table(headings, rows, tight=True), told, *notes)
 
 
 def _difference(one: Difference) -> str:
@@ -158,7 +170,8 @@ def _verdict(one: Difference) -> Text:
         return Text("may be chance", style="dim")
     if abs(one.difference or 0) < _NEGLIGIBLE:
         return Text("below 0.001", style="dim")
-    return Text("better", style="green") if (one.difference or 0) > 0 else Text("worse", style="red")
+    better = ((one.difference or 0) > 0) != (one.score in FEWER_IS_BETTER)
+    return Text("better", style="green") if better else Text("worse", style="red")
 
 
 def _drift(one: Transfer) -> str:

@@ -70,6 +70,37 @@ TERMS: dict[str, tuple[str, str]] = {
 }
 """By key: how it is written, and what it means, for somebody who has never met it."""
 
+RATES = frozenset({"lines.breaks", "lines.false_branches"})
+"""Scores per unit of length, by their names in ClassScores.intervals; all others are shares."""
+FEWER_IS_BETTER = RATES | {"calibration_error"}
+SAID: dict[str, str] = {
+    "iou": "IoU",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "average_precision": "AP",
+    "relaxed_f1": "relaxed F1",
+    "relaxed_precision": "relaxed precision",
+    "relaxed_recall": "relaxed recall",
+    "break_even": "break-even",
+    "boundary_iou": "boundary IoU",
+    "roc_area": "ROC area",
+    "calibration_error": "calibration error",
+    "lines.apls": "APLS",
+    "lines.topo_f1": "TOPO F1",
+    "lines.topo_precision": "TOPO precision",
+    "lines.topo_recall": "TOPO recall",
+    "lines.cldice": "clDice",
+    "lines.completeness": "completeness",
+    "lines.correctness": "correctness",
+    "lines.breaks": "breaks",
+    "lines.false_branches": "false branches",
+    "objects.f1": "object F1",
+    "objects.precision": "object precision",
+    "objects.recall": "object recall",
+}
+"""Scores that two maps are compared by, as they are called where there is little room, in this order."""
+
 _ORIGINS = {"val": "chosen on the validation part"}
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from rareseg.errors import DataError, SettingError
+from rareseg.errors import DataError, RecordError, SettingError
+from rareseg.imagery.answers.said_thresholds import by_class
 from rareseg.imagery.answers.source import Source, of_folder
-from rareseg.imagery.answers.views import Telling, view
 from rareseg.imagery.answers.written import Written
 from rareseg.imagery.sets.datasets import discover
 from rareseg.imagery.sets.scored import Choice, for_predictions, for_run, seen_notes
@@ -16,14 +16,21 @@ from rareseg.measures import reporting
 from rareseg.measures.evaluation import Evaluation
 from rareseg.measures.map_counts import boundary_px
 from rareseg.measures.shape_counts import Shape
-from rareseg.measures.telling import rarest, telling
+from rareseg.measures.telling import rarest
 from rareseg.progress import Progress, Silent
 from rareseg.records import codec
+from rareseg.records.audit import Audit
 from rareseg.records.dataset import Dataset, Pair
+from rareseg.records.places import places_file, read_places
 from rareseg.records.report import Report
-from rareseg.records.scores import Against, View
+from rareseg.records.scores import Example
 from rareseg.scoring.counting import evaluate_source
+from rareseg.scoring.examples import examples
 from rareseg.scoring.shapes import shapes_of
+from rareseg.scoring.views import Scored, telling_views
+
+if TYPE_CHECKING:
+    from rareseg.network.trained import TrainedRun
 
 _RUN = "run.json"
 """What tells the folder of a run from one of predictions."""
@@ -45,7 +52,7 @@ USUAL = Asked()
 
 
 class Evaluated(NamedTuple):
-    """A report, and the pictures of its views by file name."""
+    """A report, and its pictures by file name."""
 
     report: Report
     pictures: Mapping[str, bytes]
@@ -69,6 +76,22 @@ class _Subject(NamedTuple):
     run_digest: str
     chosen_shares: Sequence[float | None]
     """Of each class, where thresholds were chosen."""
+    learned_from: "_Learned | None" = None
+    """What a run was trained on."""
+
+
+class _Learned(NamedTuple):
+    audit: Audit
+    audit_file: Path
+
+
+class _Look(NamedTuple):
+    """How both maps are looked at."""
+
+    width: int
+    """px, of the strips along edges."""
+    shapes: Mapping[int, Shape]
+    """Classes whose shapes are scored, by index."""
 
 
 def evaluate_run(
@@ -85,20 +108,27 @@ def evaluate_run(
         SettingError: if the part does not exist.
     """
     # Late: predictions of other tools are scored without PyTorch, which takes seconds and most of a gigabyte.
-    from rareseg.network.answering import check_fit, of_run  # noqa: PLC0415
     from rareseg.network.trained import load_run  # noqa: PLC0415
 
     progress = progress or Silent()
     trained = load_run(folder)
     own = trained.audit.dataset
     here = _Data(data, *discover(data, progress, like=own), progress)
-    check_fit(trained, here.dataset, data)
     choice = for_run(here.dataset, own, asked.part)
-    source = of_run(trained, here.root, here.dataset, choice.pairs, name=folder.resolve().name)
+    return _evaluated(_run(trained, folder, folder.resolve().name, here, choice), asked)
+
+
+def _run(trained: "TrainedRun", folder: Path, name: str, here: _Data, choice: Choice) -> _Subject:
+    from rareseg.network.answering import check_fit, of_run  # noqa: PLC0415 - as above
+    from rareseg.network.trained import AUDIT  # noqa: PLC0415
+
+    check_fit(trained, here.dataset, here.path)
+    source = of_run(trained, here.root, here.dataset, choice.pairs, name=name)
     validation = trained.audit.part("val")
-    shares = [facts.share for facts in validation.classes] if validation else [None] * len(own.classes)
-    subject = _Subject(here, choice, source, codec.digest(trained.run), shares)
-    return _evaluated(subject, asked)
+    classes = trained.audit.dataset.classes
+    shares = [facts.share for facts in validation.classes] if validation else [None] * len(classes)
+    learned = _Learned(trained.audit, folder / AUDIT)
+    return _Subject(here, choice, source, codec.digest(trained.run), shares, learned)
 
 
 def evaluate_predictions(
@@ -120,10 +150,20 @@ def evaluate_predictions(
     whole = asked.part in (None, "all")
     here = _Data(data, *discover(data, progress, whole=whole), progress)
     choice = for_predictions(here.dataset, asked.part)
-    source = _folder(predictions, here, choice.pairs, asked.written, thresholds)
-    choice = Choice(choice.part, list(source.pairs), source.notes)
-    subject = _Subject(here, choice, source, "", [None] * len(here.dataset.classes))
+    subject = _predictions(predictions, here, choice, asked.written, thresholds)
     return _evaluated(subject, asked._replace(written=Written()))
+
+
+def _predictions(
+    folder: Path,
+    here: _Data,
+    choice: Choice,
+    written: Written,
+    thresholds: Mapping[str, float] | None = None,
+) -> _Subject:
+    source = _folder(folder, here, choice.pairs, written, thresholds)
+    choice = Choice(choice.part, list(source.pairs), source.notes)
+    return _Subject(here, choice, source, "", [None] * len(here.dataset.classes))
 
 
 def _folder(
@@ -135,7 +175,7 @@ def _folder(
 ) -> Source:
     dataset = here.dataset
     found = written.find(folder, tuple(pairs), here.root, dataset)
-    told = None if thresholds is None else _by_class(thresholds, dataset)
+    told = None if thresholds is None else by_class(thresholds, dataset)
     if told and found.form.kind == "classes":
         message = (
             f"thresholds: {folder} holds maps of classes, which are decided already. Leave thresholds out."
@@ -144,54 +184,51 @@ def _folder(
     return of_folder(found, here.root, dataset, thresholds=told)
 
 
-def _by_class(thresholds: Mapping[str, float], dataset: Dataset) -> list[float | None]:
-    # Of two classes that exclude each other, the first has what the second leaves.
-    free = dataset.classes if dataset.overlapping else dataset.classes[1:]
-    strange = [name for name in thresholds if name not in free]
-    wrong = [f"{name}={value}" for name, value in thresholds.items() if not 0 <= value <= 1]
-    single = len(dataset.classes) == 2 or dataset.overlapping
-    if strange or wrong or not single:
-        message = (
-            "thresholds: expected a probability, 0 to 1, for the second of two classes or for overlapping ones, by "
-            f"name; the data has {', '.join(dataset.classes)}{_relation(dataset)}; received "
-            f"{', '.join([*strange, *wrong]) or ', '.join(thresholds)}."
-        )
-        raise SettingError(message)
-    return [thresholds.get(name) for name in dataset.classes]
-
-
-def _relation(dataset: Dataset) -> str:
-    if dataset.overlapping:
-        return ", which overlap"
-    if len(dataset.classes) > 2:
-        return ", which exclude one another, so that the likeliest is given"
-    return f": where {dataset.classes[1]} is not given, {dataset.classes[0]} is"
-
-
 def _evaluated(subject: _Subject, asked: Asked) -> Evaluated:
-    here, source, pairs = subject.here, subject.source, subject.choice.pairs
+    here, pairs = subject.here, subject.choice.pairs
     looked_at = shapes_of(here.root, here.dataset, pairs) if asked.shapes else {}
-    other = None if asked.against is None else _other(asked.against, source.name, here, pairs, asked.written)
-    width = boundary_px([(pair.height, pair.width) for pair in pairs])
-    found = _scored(source, pairs, here, width, looked_at)
+    other = None if asked.against is None else _other(asked.against, subject, asked.written)
+    look = _Look(boundary_px([(pair.height, pair.width) for pair in pairs]), looked_at)
+    found = _scored(subject, pairs, look)
     if not found.total.confusion.counted:
         raise _nothing(found, subject)
-    beside = None if other is None else _against(other, found, subject, width)
-    report = reporting.report(
+    report = _reported(subject, found, look)
+    theirs = None
+    if other is not None:
+        theirs = _scored(other, other.choice.pairs, look)
+        # Where the other lacks images, ours are counted again on those that both have.
+        whole = len(theirs.images) == len(found.images)
+        ours = found if whole else _scored(subject, other.choice.pairs, look)
+        report = structs.replace(
+            report, against=_reported(other, theirs, look), differences=reporting.differences(ours, theirs)
+        )
+    scored = [
+        Scored(found, subject.source),
+        *([] if other is None or theirs is None else [Scored(theirs, other.source)]),
+    ]
+    (own, *beside), pictures = telling_views(scored, pairs, here.root, here.dataset)
+    examined, more = _examples(subject)
+    report = structs.replace(report, views=own, examples=examined)
+    if report.against is not None:
+        report = structs.replace(report, against=structs.replace(report.against, views=beside[0]))
+    return Evaluated(report, {**pictures, **more})
+
+
+def _reported(subject: _Subject, found: Evaluation, look: _Look) -> Report:
+    source = subject.source
+    return reporting.report(
         found,
         decision=reporting.Decision(
             source.decision, source.thresholds, source.thresholds_from, subject.chosen_shares
         ),
         name=source.name,
         run_digest=subject.run_digest,
-        data=here.path.resolve().name,
+        data=subject.here.path.resolve().name,
         part=subject.choice.part,
         source=source.kind,
-        boundary_px=width,
+        boundary_px=look.width,
         notes=subject.choice.notes,
     )
-    views, pictures = _views(found, source, pairs, here)
-    return Evaluated(structs.replace(report, against=beside, views=views), pictures)
 
 
 def _nothing(found: Evaluation, subject: _Subject) -> DataError:
@@ -207,24 +244,27 @@ def _nothing(found: Evaluation, subject: _Subject) -> DataError:
     return DataError(message)
 
 
-def _scored(
-    source: Source, pairs: Sequence[Pair], here: _Data, width: int, shapes: Mapping[int, Shape]
-) -> Evaluation:
+def _scored(subject: _Subject, pairs: Sequence[Pair], look: _Look) -> Evaluation:
+    here, source = subject.here, subject.source
     with here.progress.task(f"scoring {source.name}", len(pairs)) as task:
-        return evaluate_source(source, pairs, here.root, here.dataset, width=width, shapes=shapes, task=task)
+        return evaluate_source(
+            source, pairs, here.root, here.dataset, width=look.width, shapes=look.shapes, task=task
+        )
 
 
-def _other(against: Path, own: str, here: _Data, pairs: Sequence[Pair], written: Written) -> Source:
+def _other(against: Path, subject: _Subject, written: Written) -> _Subject:
+    """Return who answers for the same images beside the subject."""
+    here, choice = subject.here, subject.choice
     if not (against / _RUN).is_file():
-        return _folder(against, here, pairs, written)
-    from rareseg.network.answering import check_fit, of_run  # noqa: PLC0415 - as in evaluate_run
-    from rareseg.network.trained import load_run  # noqa: PLC0415
+        other = _predictions(against, here, choice._replace(notes=()), written)
+        named = other.source._replace(name=_told_apart(against, subject.source.name))
+        return other._replace(source=named)
+    from rareseg.network.trained import load_run  # noqa: PLC0415 - as in evaluate_run
 
     trained = load_run(against)
-    check_fit(trained, here.dataset, here.path)
-    name = _told_apart(against, own)
-    notes = seen_notes(pairs, trained.audit.dataset, name)
-    return of_run(trained, here.root, here.dataset, pairs, name=name, notes=notes)
+    name = _told_apart(against, subject.source.name)
+    seen = seen_notes(choice.pairs, trained.audit.dataset, name)
+    return _run(trained, against, name, here, choice._replace(notes=seen))
 
 
 def _told_apart(folder: Path, own: str) -> str:
@@ -234,31 +274,15 @@ def _told_apart(folder: Path, own: str) -> str:
     return next((name for name in names if name != own), own)
 
 
-def _against(other: Source, found: Evaluation, subject: _Subject, width: int) -> Against:
-    """Score the other on the same images, and the differences."""
-    here, shared = subject.here, list(other.pairs)
-    theirs = _scored(other, shared, here, width, {})
-    # Where the other lacks images, ours are counted again on those that both have.
-    ours = found if len(shared) == len(found.images) else _scored(subject.source, shared, here, width, {})
-    return Against(
-        name=other.name,
-        decision=other.decision,
-        images=len(shared),
-        differences=reporting.differences(ours, theirs),
-        notes=(*other.notes, *reporting.unanswered_notes(theirs, other.name)),
-    )
-
-
-def _views(
-    found: Evaluation, source: Source, pairs: Sequence[Pair], here: _Data
-) -> tuple[tuple[View, ...], dict[str, bytes]]:
-    """Draw the images that tell most of the rarest class."""
-    label = rarest(found.total.confusion.pixels)
-    views: list[View] = []
-    pictures: dict[str, bytes] = {}
-    for number, chosen in enumerate(telling(found.images, label)):
-        one = Telling(pairs[chosen.place], chosen.why, label, found.images[chosen.place].iou[label])
-        record, files = view(number, one, source, here.root, here.dataset)
-        views.append(record)
-        pictures |= files
-    return tuple(views), pictures
+def _examples(subject: _Subject) -> tuple[tuple[Example, ...], Mapping[str, bytes]]:
+    """Draw what the rarest class looks like where the run learned it; none where its images are not at hand."""
+    here, learned = subject.here, subject.learned_from
+    if learned is None:
+        return (), {}
+    try:
+        places = read_places(places_file(learned.audit_file), learned.audit)
+    except RecordError as error:
+        here.progress.say(f"{error}: the report has no examples of the rarest class.")
+        return (), {}
+    part = learned.audit.part("train") or learned.audit.total
+    return examples(learned.audit, places, here.dataset, here.root, rarest(part.counts.pixels))

@@ -17,7 +17,10 @@ from rareseg.showing.report_checks import contradictions
 from rareseg.showing.report_page import Shown, page
 
 One = TypeVar("One")
-_PICTURE = re.compile(r"\d\d_(photo\.jpg|truth\.png|answer_\d+\.png)")
+_PICTURE = re.compile(
+    r"\d\d_(photo\.jpg|truth\.png|(\d+_)?given\.png|(\d+_)?answer_\d+\.png|example\.(jpg|png))"
+)
+"""Names that `evaluate` gives."""
 _VIEWS = re.compile(r"[^/\\\0]+\.views")
 """Names of the folders that `views_folder` gives."""
 _MOST_WRONG = 5
@@ -123,7 +126,9 @@ def _pictures(folder: Path, report: Report) -> dict[str, bytes]:
     """Read the pictures beside a report that are there; names in it may not lead elsewhere, or to other files."""
     if not _VIEWS.fullmatch(report.views_folder):
         return {}
-    names = {name for view in report.views for name in (view.photo, view.truth, *view.answers)}
+    views = [*report.views, *(report.against.views if report.against else ())]
+    names = {name for view in views for name in (view.photo, view.truth, view.given, *view.answers)}
+    names |= {name for one in report.examples for name in (one.photo, one.truth)}
     files = {name: folder / report.views_folder / name for name in names if _PICTURE.fullmatch(name)}
     return {
         name: file.read_bytes()

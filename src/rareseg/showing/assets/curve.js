@@ -48,6 +48,7 @@ const LiveCurve = (() => {
     show(points, others, share) {
       this.points = points;
       this.svg.replaceChildren();
+      this.point = null;
       grid(this.svg);
       add(this.svg, "path", { class: "level", d: `M${LEFT} ${y(share)}H${WIDTH - RIGHT}` });
       for (const other of others) if (other.length) add(this.svg, "path", { class: "line faint", d: pathOf(other) });
@@ -57,9 +58,10 @@ const LiveCurve = (() => {
       this.point = add(this.svg, "circle", { class: "point", r: 6.5 });
     }
 
-    move(index) {
-      const one = this.points[index];
-      if (!one) return;
+    // Put the point at `one`, which need not be on the curve: a map that is not decided by a threshold is beside it.
+    move(one) {
+      if (!one || !this.point) return;
+      this.point.toggleAttribute("hidden", one.precision === null || one.recall === null);
       const [across, down] = [x(one.recall), y(one.precision)];
       this.point.setAttribute("cx", across.toFixed(2));
       this.point.setAttribute("cy", down.toFixed(2));

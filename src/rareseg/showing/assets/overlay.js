@@ -9,10 +9,16 @@ const Overlay = (() => {
     return new Uint32Array(new Uint8ClampedArray(bytes).buffer)[0];
   }
 
+  const OUTSIDE = pixelOf(128, 128, 128, 150);
+
   // A colour of the style sheet, "#rrggbb", nearly opaque.
   function colourOf(name) {
     const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-    return pixelOf(...[1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)), 225);
+    return pixelOf(...bytesOf(text), 225);
+  }
+
+  function bytesOf(colour) {
+    return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   }
 
   // Whether a pixel holds class `label`: grey values are class indices, or sets of bits where classes overlap.
@@ -59,6 +65,36 @@ const Overlay = (() => {
     for (let at = 0; at < truth.length; at += 1) pixels[at] = choose(truth[at], given ? given[at] : NO);
   }
 
+  // No grey, which is what is not counted; the first six are Paul Tol's. More classes go round the colour circle.
+  const TOLD_APART = [
+    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377",
+    "#ff9f1c", "#c8a2ff", "#00c2a0", "#d00000", "#ffffff", "#7a4b2a",
+  ];
+
+  function classColour(place) {
+    if (place < TOLD_APART.length) return TOLD_APART[place];
+    const turn = (place * 137.508) % 360;
+    const part = (shift) => {
+      const at = (shift + turn / 30) % 12;
+      const level = 0.55 - 0.35 * Math.max(-1, Math.min(at - 3, 9 - at, 1));
+      return Math.round(255 * level).toString(16).padStart(2, "0");
+    };
+    return `#${part(0)}${part(8)}${part(4)}`;
+  }
+
+  // Paint all classes of a map of class indices; of a set of bits the first class of `order` that it holds.
+  function paintClasses(picture, grey, count, overlapping, order) {
+    const colours = Array.from({ length: count }, (_, place) => pixelOf(...bytesOf(classColour(place)), 190));
+    const table = new Uint32Array(256);
+    for (let value = 0; value < UNCOUNTED; value += 1) {
+      const place = overlapping ? order.find((one) => (value >> one) & 1) : value;
+      table[value] = colours[place] ?? NOTHING;
+    }
+    table[UNCOUNTED] = OUTSIDE;
+    const pixels = new Uint32Array(picture.data.buffer);
+    for (let at = 0; at < grey.data.length; at += 1) pixels[at] = table[grey.data[at]];
+  }
+
   function palette() {
     return {
       found: colourOf("--found"),
@@ -66,9 +102,9 @@ const Overlay = (() => {
       invented: colourOf("--invented"),
       truth: colourOf("--truth"),
       given: colourOf("--given"),
-      out: pixelOf(128, 128, 128, 150),
+      out: OUTSIDE,
     };
   }
 
-  return { truthOf, givenAbove, givenAs, levelOf, paint, palette };
+  return { classColour, truthOf, givenAbove, givenAs, levelOf, paint, paintClasses, palette };
 })();

@@ -5,8 +5,10 @@
   if (!stored) return;
   const album = JSON.parse(stored.textContent);
   const get = (id) => document.getElementById(id);
-  const state = { run: 0, view: 0, name: "", mode: "errors", point: 0 };
-  const seen = { photo: null, truth: null, given: null, layer: document.createElement("canvas"), turn: 0 };
+  // `decided`: the map is looked at as its likeliest classes, not from a threshold on.
+  const state = { run: 0, view: 0, name: "", mode: "errors", point: 0, decided: false };
+  const layers = [document.createElement("canvas"), document.createElement("canvas")];
+  const seen = { photo: null, labels: null, truth: null, map: null, given: null, turn: 0 };
   const colours = Overlay.palette();
   const run = () => album.runs[state.run];
   const view = () => run().views[state.view];
@@ -25,7 +27,7 @@
     if (!seen.photo) return;
     const { width, height } = panes.size;
     context.drawImage(seen.photo, 0, 0, width, height);
-    if (number === 0 || state.mode === "photo") return;
+    if (state.mode === "photo" || (number === 0 && state.mode !== "classes")) return;
     // Grey and darker, so that colours over it are told apart.
     context.globalCompositeOperation = "saturation";
     context.fillStyle = "#808080";
@@ -33,7 +35,7 @@
     context.globalCompositeOperation = "source-over";
     context.fillStyle = "rgba(0, 0, 0, 0.45)";
     context.fillRect(0, 0, width, height);
-    context.drawImage(seen.layer, 0, 0, width, height);
+    context.drawImage(layers[number], 0, 0, width, height);
   });
 
   function fill(select, texts, chosen) {
@@ -53,12 +55,16 @@
     state.run = number;
     const same = run().views.findIndex((one) => one.image === image);
     fill(get("viewer-image"), run().views.map(titleOf), 0);
+    const several = run().classes.length > 2 || run().overlapping;
+    get("viewer-mode-classes").hidden = !several;
+    if (!several && state.mode === "classes") chooseMode("errors");
+    Captions.nameColours(get("viewer-legend"), run().classes.map((one) => one.name));
     chooseView(Math.max(same, 0));
   }
 
   function titleOf(one) {
     const score = one.iou === null ? "" : `, IoU ${one.iou.toFixed(2)}`;
-    return `${one.why}${score} · ${one.image}`;
+    return `${one.why}${score} · ${one.title}`;
   }
 
   function chooseView(number) {
@@ -81,14 +87,12 @@
     const slider = get("viewer-threshold");
     slider.max = Math.max(points().length - 1, 0);
     slider.disabled = points().length < 2;
-    get("viewer-working").hidden = !points().length;
     get("viewer-ranks-nothing").hidden = points().length > 0;
     get("viewer-curve").toggleAttribute("hidden", !points().length);
-    get("viewer-at").hidden = !points().length;
-    get("viewer-likeliest").hidden = run().decision !== "argmax" || !points().length;
     presets();
     load().catch((error) => say(error.message));
-    choosePoint(before === undefined ? (facts()?.start ?? 0) : nearest(before));
+    if (byLikeliest() && (before === undefined || state.decided)) chooseDecided();
+    else choosePoint(before === undefined ? (facts()?.start ?? 0) : nearest(before));
   }
 
   function pointsOf(one, name) {
@@ -102,31 +106,50 @@
     return Math.max(away.indexOf(Math.min(...away)), 0);
   }
 
+  // Whether the map gives the likeliest class of all, so that thresholds are for looking only.
+  const byLikeliest = () => run().decision === "argmax" && points().length > 0;
+  const LIKELIEST = "as the map decides: the likeliest class";
+
   function choosePoint(index) {
+    state.decided = false;
     state.point = Math.min(Math.max(index, 0), Math.max(points().length - 1, 0));
     const one = points()[state.point];
+    tell(one ?? facts()?.scores, one ? `${Number(one.threshold.toPrecision(3))}` : "–", one?.named ?? "");
+  }
+
+  function chooseDecided() {
+    state.decided = true;
+    state.point = facts()?.start ?? 0;
+    tell(facts()?.scores, "none", LIKELIEST);
+  }
+
+  // Write the numbers of what is chosen, and move the slider and the point of the curve there.
+  function tell(numbers, threshold, named) {
+    const one = points()[state.point];
     get("viewer-threshold").value = state.point;
-    const numbers = one ?? facts()?.scores;
     for (const key of ["precision", "recall", "iou"]) get(`viewer-${key}`).textContent = spell(numbers?.[key]);
-    get("viewer-told").textContent = one ? `${Number(one.threshold.toPrecision(3))}` : "–";
-    get("viewer-named").textContent = one?.named ?? "";
-    get("viewer-threshold").setAttribute("aria-valuetext", one ? `threshold ${one.threshold.toPrecision(3)}` : "none");
+    get("viewer-told").textContent = threshold;
+    get("viewer-named").textContent = named;
+    get("viewer-at").hidden = !one || state.decided;
+    get("viewer-threshold").setAttribute("aria-valuetext", one ? `threshold ${threshold}` : "none");
     for (const button of get("viewer-presets").children) {
-      button.setAttribute("aria-pressed", String(Number(button.dataset.point) === state.point));
+      const own = state.decided ? "decided" : String(state.point);
+      button.setAttribute("aria-pressed", String(button.dataset.point === own));
     }
-    curve.move(state.point);
+    curve.move(state.decided ? numbers : one);
     redraw();
-    if (one) say(`Precision ${spell(one.precision)}, recall ${spell(one.recall)}, IoU ${spell(one.iou)}.`);
+    if (one) say(`Precision ${spell(numbers.precision)}, recall ${spell(numbers.recall)}, IoU ${spell(numbers.iou)}.`);
   }
 
   function presets() {
-    const named = points().map((one, index) => [one.named, index]).filter(([text]) => text);
+    const named = points().map((one, index) => [one.named, index, choosePoint]).filter(([text]) => text);
+    if (byLikeliest()) named.unshift([LIKELIEST, "decided", chooseDecided]);
     get("viewer-presets").replaceChildren(
-      ...named.map(([text, index]) => {
+      ...named.map(([text, index, choose]) => {
         const button = document.createElement("button");
         Object.assign(button, { type: "button", textContent: text });
         button.dataset.point = index;
-        button.addEventListener("click", () => choosePoint(index));
+        button.addEventListener("click", () => choose(index));
         return button;
       }),
     );
@@ -136,47 +159,57 @@
   async function load() {
     const turn = (seen.turn += 1);
     const one = view();
-    const answer = one.answers[run().source === "classes" ? "0" : String(label())];
-    const [photo, truth, given] = await Promise.all([
+    const answer = one.answers[String(label())];
+    const [photo, labels, map, given] = await Promise.all([
       kept(one.photo, Pictures.imageOf),
       kept(one.truth, Pictures.greyOf),
+      kept(one.given, Pictures.greyOf),
       answer === undefined ? null : kept(answer, Pictures.greyOf),
     ]);
     if (turn !== seen.turn) return;
-    Object.assign(seen, { photo, given, truth: Overlay.truthOf(truth, label(), run().overlapping) });
-    [seen.layer.width, seen.layer.height] = [truth.width, truth.height];
+    Object.assign(seen, { photo, labels, map, given, truth: Overlay.truthOf(labels, label(), run().overlapping) });
+    for (const layer of layers) [layer.width, layer.height] = [labels.width, labels.height];
     redraw();
   }
 
+  // Where the class is given: as the map was decided, or from another threshold on.
   function givenNow() {
-    if (!seen.given) return null;
-    if (run().source === "classes") return Overlay.givenAs(seen.given, label(), run().overlapping);
     const one = points()[state.point];
-    return one ? Overlay.givenAbove(seen.given, one.threshold) : null;
+    const decided = !one || state.decided || (run().decision === "threshold" && state.point === facts().start);
+    if (decided) return Overlay.givenAs(seen.map, label(), run().overlapping);
+    return seen.given ? Overlay.givenAbove(seen.given, one.threshold) : null;
   }
 
   function redraw() {
-    const { layer, truth } = seen;
-    if (!truth || truth.length !== layer.width * layer.height) return;
-    const context = layer.getContext("2d");
-    const picture = context.createImageData(layer.width, layer.height);
-    Overlay.paint(picture, state.mode, truth, givenNow(), colours);
-    context.putImageData(picture, 0, 0);
+    const { truth, labels, map } = seen;
+    if (!truth || truth.length !== layers[0].width * layers[0].height) return;
+    if (state.mode === "classes") {
+      const rarestFirst = run().classes.map((one, place) => [one.share, place]).sort((a, b) => a[0] - b[0]);
+      const order = rarestFirst.map(([, place]) => place);
+      [labels, map].forEach((grey, number) =>
+        paint(number, (picture) => Overlay.paintClasses(picture, grey, order.length, run().overlapping, order)),
+      );
+    } else paint(1, (picture) => Overlay.paint(picture, state.mode, truth, givenNow(), colours));
+    get("viewer-working").hidden = !points().length || state.mode === "classes";
     describe();
     panes.redraw();
   }
 
-  const MODES = { photo: "Photo", truth: "Truth", given: "Prediction", errors: "Errors: found, missed and invented" };
-
-  const CAPTIONS = { truth: "labelled", given: "given by the map", errors: "found, missed and invented" };
+  function paint(number, draw) {
+    const context = layers[number].getContext("2d");
+    const picture = context.createImageData(layers[number].width, layers[number].height);
+    draw(picture);
+    context.putImageData(picture, 0, 0);
+  }
 
   function describe() {
     const one = points()[state.point];
-    const at = one && state.mode !== "photo" && state.mode !== "truth" ? `, threshold ${one.threshold.toPrecision(3)}` : "";
-    get("viewer-photo").setAttribute("aria-label", `Photo ${view().image}`);
-    get("viewer-map").setAttribute("aria-label", `${MODES[state.mode]} of ${state.name} on ${view().image}${at}`);
-    get("viewer-photo-caption").textContent = view().image;
-    get("viewer-map-caption").textContent = state.mode === "photo" ? view().image : `${state.name}: ${CAPTIONS[state.mode]}${at}`;
+    const from = state.decided ? ", the likeliest class" : one ? `, threshold ${one.threshold.toPrecision(3)}` : "";
+    const words = Captions.of(state.mode, state.name, view().title, from);
+    ["photo", "map"].forEach((pane, number) => {
+      get(`viewer-${pane}`).setAttribute("aria-label", words.labels[number]);
+      get(`viewer-${pane}-caption`).textContent = words.captions[number];
+    });
     const { scale, top, left } = view();
     const part = top || left ? `The part of the image that begins at row ${top}, column ${left}. ` : "";
     get("viewer-part").textContent = part + (scale < 1 ? `Drawn at ${(100 * scale).toFixed(0)} % of its size.` : "");
@@ -185,6 +218,7 @@
 
   function chooseMode(mode) {
     state.mode = mode;
+    get("viewer-app").dataset.mode = mode;
     for (const radio of document.getElementsByName("viewer-mode")) radio.checked = radio.value === mode;
     redraw();
   }
@@ -209,6 +243,7 @@
     2: () => chooseMode("truth"),
     3: () => chooseMode("given"),
     4: () => chooseMode("errors"),
+    5: () => !get("viewer-mode-classes").hidden && chooseMode("classes"),
     "[": () => choosePoint(state.point - 1),
     "]": () => choosePoint(state.point + 1),
     n: () => chooseView(state.view + 1),

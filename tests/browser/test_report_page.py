@@ -407,9 +407,10 @@ def test_all_classes_are_seen_at_once_in_the_colours_of_the_legend(tab, files, l
         row, column = (int(one) for one in np.argwhere(held == 1)[len(np.argwhere(held == 1)) // 2])
         mean = tab.run(
             "const [pane, x, y] = arguments; const canvas = document.getElementById(`viewer-${pane}`);"
-            "const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });"
+            "const { width, height } = canvas;"
+            "const copy = Object.assign(document.createElement('canvas'), { width, height });"
             "const context = copy.getContext('2d'); context.drawImage(canvas, 0, 0);"
-            "return [...context.getImageData(Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]",
+            "return [...context.getImageData(Math.floor(x * width), Math.floor(y * height), 1, 1).data]",
             pane, (column + 0.5) / held.shape[1], (row + 0.5) / held.shape[0],
         )  # fmt: skip
         swatches = tab.run(

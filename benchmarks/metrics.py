@@ -1,14 +1,14 @@
 """Time and memory of scoring: exact average precision against peers, and everything that is counted of a raster.
 
-    python benchmarks/metrics.py [--megapixels 50] [--full 100] [--rounds 3] [--threads 2] [--no-peers]
+    python benchmarks/metrics.py [--megapixels 50] [--full 100] [--rounds 3] [--no-peers]
 
 Average precision of one class at 4 % from float32 probabilities (what peers sort): ours on one thread, the log-odds
 included, medians of the rounds; peers once, as they take that long. Ratios are of one run; where memory is short, give
 fewer megapixels. Beside them stand the difference to the exact value and the bounds that the histogram states.
 
-The full evaluation reads a raster of float32 probabilities and one of labels from disk in windows of 2048 px with a
-halo, on threads, in a process of its own: confusion, curves, relaxed curves (3 px) and boundaries (2 % of the diagonal)
-of the rare class. Its memory is the peak of the resident set, in all and above what was resident after the imports.
+The full evaluation is the command itself, in a process of its own, on one GeoTIFF with its mask and with float32
+probabilities in tiles of 512 px: confusion, curves, relaxed curves (3 px), boundaries and intervals; once more on a
+quarter of the pixels with lines, objects and widths. Its memory is the peak of the resident set.
 """
 
 import argparse
@@ -24,17 +24,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from peers.metrics import PEERS, installed
 
-from rareseg.imagery.tiles import Window, blocks
-from rareseg.measures.boundary import boundary_width
-from rareseg.measures.cores import haloed
+from rareseg.imagery.tiles import blocks
 from rareseg.measures.curves import ScoreHistogram
-from rareseg.measures.pixel_counts import PixelCounts, counted_on_threads, halo_of
 from rareseg.measures.probabilities import log_odds
 
-WINDOW = 2048
 TARGETS = {"ratio": 20.0, "seconds": 10.0, "mebibytes": 300.0}
 _STRIP = 1 << 22
 _SHARE = 0.04
@@ -48,18 +45,14 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=50.0, help="of average precision")
     parser.add_argument("--full", type=float, default=100.0, help="megapixels of the full evaluation")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.child:
-        print(json.dumps(_evaluate(given.child, given.threads)))
-        return
     print(", ".join(f"{name} {version}" for name, version in installed().items()))
     if given.megapixels > 0:
         _average_precision(round(given.megapixels * 1e6), given.rounds, peers=not given.no_peers)
     if given.full > 0:
-        _full(given.full, given.rounds, given.threads)
+        _full(given.full, given.rounds, shapes=False)
+        _full(given.full / 4, 1, shapes=True)
 
 
 def _average_precision(pixels: int, rounds: int, *, peers: bool) -> None:
@@ -111,84 +104,62 @@ def _odds(probabilities: NDArray[np.float32], out: NDArray[np.float32] | None = 
     return odds
 
 
-def _full(megapixels: float, rounds: int, threads: int) -> None:
+def _full(megapixels: float, rounds: int, *, shapes: bool) -> None:
     side = round((megapixels * 1e6) ** 0.5)
     with tempfile.TemporaryDirectory() as temporary:
         _write(Path(temporary), side)
-        runs = [_apart(Path(temporary), threads) for _ in range(rounds)]
-    seconds = statistics.median(run["seconds"] for run in runs)
-    peak, above = (max(run[name] for run in runs) for name in ("peak", "above"))
-    print(f"\nfull evaluation of {side} x {side} px in windows of {WINDOW} px, {threads} threads")
-    print(
-        f"{seconds:.2f} s, {side * side / 1e6 / seconds:.0f} MP/s (wanted {TARGETS['seconds']:g} s for 100 MP)"
+        command = [sys.executable, "-m", "rareseg", "evaluate", f"{temporary}/data", "--json"]
+        command += ["--predictions", f"{temporary}/maps"] + ([] if shapes else ["--no-shapes"])
+        runs = [_apart(command) for _ in range(rounds)]
+    seconds, peak = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
+    wanted = (
+        "" if shapes else f" (wanted {TARGETS['seconds']:g} s and {TARGETS['mebibytes']:g} MiB for 100 MP)"
     )
-    print(f"{peak:.0f} MiB resident at most, {above:.0f} above the imports (wanted {TARGETS['mebibytes']:g})")
-    print(", ".join(f"{name} {value:.4f}" for name, value in runs[0]["scores"].items()))
+    print(f"\nrareseg evaluate DATA --predictions DIR{'' if shapes else ' --no-shapes'}: {side} x {side} px")
+    print(f"{seconds:.1f} s, {side * side / 1e6 / seconds:.0f} MP/s, {peak:.0f} MiB resident at most{wanted}")
+    scores = runs[0][2]["classes"]["foreground"]
+    kept = ("average_precision", "iou", "break_even", "boundary_iou", "roc_area")
+    print(", ".join(f"{name} {scores[name]:.4f}" for name in kept))
 
 
-def _apart(folder: Path, threads: int) -> dict[str, object]:
-    command = [sys.executable, __file__, "--child", str(folder), "--threads", str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+_MEASURED = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+child = subprocess.Popen(sys.argv[1:])
+_, status, used = os.wait4(child.pid, 0)
+print(json.dumps([status, time.perf_counter() - started, used.ru_maxrss / 1024]), file=sys.stderr)
+"""
+"""Begun by a small process: until it is another program, a child has the memory of whoever begins it."""
 
 
-def _evaluate(folder: Path, threads: int) -> dict[str, object]:
-    """Score the rasters in `folder` as a process of its own."""
-    side = json.loads((folder / "side.json").read_text())
-    width = boundary_width(side, side)
-    before = _resident("VmRSS")
-
-    def count(window: Window) -> PixelCounts:
-        outer, core = haloed(window, (side, side), halo_of(width))
-        probabilities = _read(folder / "probabilities.f32", np.float32, side, Window(*outer))
-        labels = _read(folder / "labels.u8", np.uint8, side, Window(*outer))
-        given = (probabilities >= 0.5).astype(np.uint8)
-        odds = _odds(probabilities, out=probabilities)[None]
-        return PixelCounts.count(odds, given, labels, overlapping=False, width=width, core=core, only=[1])
-
-    seconds, total = _timed(
-        lambda: counted_on_threads(
-            blocks(side, side, WINDOW), count, PixelCounts.empty(2, overlapping=False), threads=threads
-        )
-    )
-    peak = _resident("VmHWM")
-    scores = {
-        "AP": total.curve.average_precision()[1],
-        "best IoU": total.curve.best()[1].iou,
-        "IoU": total.confusion.iou()[1],
-        "relaxed break-even": total.relaxed.break_even()[1].score,
-        "boundary IoU": total.boundary[1].iou,
-    }
-    if total.confusion.counted != side * side:
-        message = f"{total.confusion.counted} px were counted of {side * side}"
+def _apart(command: list[str]) -> tuple[float, float, dict[str, Any]]:
+    """Return the seconds, the peak of the resident set in MiB, and the report of a command."""
+    measured = [sys.executable, "-S", "-c", _MEASURED, *command]
+    done = subprocess.run(measured, capture_output=True, text=True, check=True)
+    status, seconds, peak = json.loads(done.stderr.splitlines()[-1])
+    if status:
+        message = f"{' '.join(command)} failed: {done.stderr}"
         raise SystemExit(message)
-    return {"seconds": seconds, "peak": peak, "above": peak - before, "scores": scores}
-
-
-def _read(path: Path, dtype: type, side: int, window: Window) -> NDArray[np.generic]:
-    """Return one window of a raw raster, read row by row."""
-    found = np.empty((window.height, window.width), dtype)
-    with path.open("rb", buffering=0) as stream:
-        for row, line in enumerate(found, start=window.row):
-            stream.seek((row * side + window.col) * found.itemsize)
-            stream.readinto(line)
-    return found
+    return seconds, peak, json.loads(done.stdout)
 
 
 def _write(folder: Path, side: int) -> None:
-    """Write rasters of winding lines, and of probabilities that lie a little beside them, tile by tile."""
-    (folder / "side.json").write_text(json.dumps(side))
+    """Write GeoTIFFs of winding lines, and of probabilities that lie a little beside them, tile by tile."""
     tile, seen = _tile(1024)
-    shape = (side, side)
-    probabilities = np.memmap(folder / "probabilities.f32", np.float32, mode="w+", shape=shape)
-    labels = np.memmap(folder / "labels.u8", np.uint8, mode="w+", shape=shape)
-    for block in blocks(side, side, 1024):
-        part = slice(block.row, block.row + block.height), slice(block.col, block.col + block.width)
-        labels[part] = tile[: block.height, : block.width]
-        probabilities[part] = seen[: block.height, : block.width]
-    probabilities.flush()
-    labels.flush()
+    photo = np.stack([90 + 60 * tile, 80 + 0 * tile, 70 + 0 * tile]).astype(np.uint8)
+    contents = {"data/images": photo, "data/masks": tile[None] * np.uint8(255), "maps": seen[None]}
+    for name, content in contents.items():
+        (folder / name).mkdir(parents=True)
+        with rasterio.open(
+            folder / name / "scene.tif", "w", driver="GTiff", width=side, height=side, count=len(content),
+            dtype=content.dtype, tiled=True, blockxsize=512, blockysize=512,
+            crs="EPSG:32619", transform=rasterio.Affine(1, 0, 300_000, 0, -1, 4_700_000),
+        ) as raster:  # fmt: skip
+            for block in blocks(side, side, 1024):
+                part = content[:, : block.height, : block.width]
+                raster.write(
+                    part, window=((block.row, block.row + block.height), (block.col, block.col + block.width))
+                )
 
 
 def _tile(side: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -216,13 +187,6 @@ def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
     result = call()
     return time.perf_counter() - started, result
-
-
-def _resident(name: str) -> float:
-    """Return what /proc says of this process's memory, MiB; 0 where there is no /proc."""
-    path = Path("/proc/self/status")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), 0.0)
 
 
 if __name__ == "__main__":

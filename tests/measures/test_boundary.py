@@ -78,6 +78,33 @@ def test_void_neither_is_boundary_nor_makes_any():
     assert nothing == BoundaryCounts() and nothing.iou is None and nothing.f1 is None
 
 
+def boundary_pixel_by_pixel(mask, counted, width):
+    """Written apart, pixel by pixel: a counted pixel of the mask from which one step of at most `width` px, in rows
+
+    and in columns, leads to a counted pixel outside the mask, or out of the image.
+    """
+    rows, cols = mask.shape
+    found = np.zeros_like(mask)
+    for row, col in np.argwhere(mask & counted):
+        for down in range(-width, width + 1):
+            for right in range(-width, width + 1):
+                y, x = row + down, col + right
+                inside = 0 <= y < rows and 0 <= x < cols
+                found[row, col] |= not inside or bool(counted[y, x] and not mask[y, x])
+    return found
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(6))
+def test_counts_with_void_are_those_of_code_written_apart(seed, width):
+    given, truth = blobs(seed, (27, 33)), blobs(seed + 50, (27, 33))
+    counted = ~blobs(seed + 100, (27, 33), share=0.05 + 0.1 * seed)
+    guess, real = (boundary_pixel_by_pixel(one, counted, width) for one in (given, truth))
+    found = boundary_counts(given, truth, counted, width)
+    assert (found.given, found.true, found.both) == (guess.sum(), real.sum(), (guess & real).sum())
+    assert found.iou == pytest.approx((guess & real).sum() / (guess | real).sum())
+
+
 def test_absent_class_is_not_measurable_and_a_missed_one_scores_0():
     nothing, square = np.zeros((20, 20), np.bool_), np.zeros((20, 20), np.bool_)
     square[5:9, 5:9] = True

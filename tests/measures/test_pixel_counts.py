@@ -1,4 +1,3 @@
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +9,7 @@ from rareseg.measures.boundary import boundary_counts
 from rareseg.measures.confusion import Confusion
 from rareseg.measures.cores import cut, haloed
 from rareseg.measures.curves import ScoreHistogram
-from rareseg.measures.pixel_counts import PixelCounts, counted_on_threads, halo_of
+from rareseg.measures.pixel_counts import PixelCounts, halo_of
 from rareseg.measures.relaxed_curves import RelaxedHistogram
 from rareseg.records.dataset import VOID
 
@@ -89,39 +88,6 @@ def test_one_plane_is_that_of_class_1_of_two():
         np.testing.assert_array_equal(some.curve.positives, one.curve.positives)
         np.testing.assert_array_equal(some.curve.negatives, one.curve.negatives)
         assert [found is not None for found in some.relaxed.best()] == [index in only for index in (0, 1)]
-
-
-def test_threads_count_every_window_once_and_stop_at_an_error():
-    odds, labels = scene(6)
-
-    def one(row):
-        part = slice(row, row + 7)
-        if row == 21:
-            done.append(row)
-        return PixelCounts.count(
-            odds[:, part], given_of(odds)[part], labels[part], overlapping=False, width=1
-        )
-
-    done = []
-    zero = PixelCounts.empty(2, overlapping=False)
-    for threads in (1, 2, 5):
-        total = counted_on_threads(range(0, 70, 7), one, zero, threads=threads)
-        assert total.confusion.counted == (labels != VOID).sum()
-    assert len(done) == 3
-    assert_same(counted_on_threads([], one, zero), zero)
-
-    begun = []
-
-    def failing(row):
-        begun.append(row)
-        if row == 3:
-            raise DataError("window 3 is damaged")
-        time.sleep(0.001)
-        return zero
-
-    with pytest.raises(DataError, match="window 3 is damaged"):
-        counted_on_threads(iter(range(300)), failing, zero)
-    assert len(begun) < 100
 
 
 def test_shapes_are_measured_of_the_wanted_classes_only():

@@ -384,8 +384,41 @@ def test_another_map_is_scored_on_the_same_images_and_compared(roads_run, roads,
     assert found["foreground", "average_precision"].difference == pytest.approx(0, abs=2e-4)
 
 
+def test_the_other_map_has_every_score_of_its_own(roads_run, roads, tmp_path):
+    folder = saved_answers(roads_run, roads, tmp_path / "shifted", shift=-3.0)
+    report, pictures = evaluate_run(roads_run, roads, Asked(part="all", against=folder))
+    alone, _ = evaluate_predictions(folder, roads)
+    assert report.against.classes == alone.classes
+    assert report.against.confusion == alone.confusion
+    assert report.against.by_image == alone.by_image
+    found = {one.score: one for one in report.differences if one.name == "foreground"}
+    road, other = (one.classes["foreground"] for one in (report, alone))
+    held = {
+        "boundary_iou": (road.boundary_iou, other.boundary_iou),
+        "relaxed_f1": (road.relaxed_f1, other.relaxed_f1),
+    }
+    held |= {
+        "lines.apls": (road.lines.apls, other.lines.apls),
+        "break_even": (road.break_even, other.break_even),
+    }
+    held |= {
+        "lines.breaks": (road.lines.breaks, other.lines.breaks),
+        "roc_area": (road.roc_area, other.roc_area),
+    }
+    for score, (ours, theirs) in held.items():
+        one = found[score]
+        assert (one.this, one.other, one.difference) == (ours, theirs, pytest.approx(ours - theirs))
+        assert one.interval.low <= one.difference <= one.interval.high
+        assert road.intervals[score].low <= ours <= road.intervals[score].high
+    means = {one.score: one for one in report.differences if not one.name}
+    assert means["iou"].difference == pytest.approx(report.macro.iou - alone.macro.iou)
+    assert means["iou"].interval.low <= means["iou"].difference <= means["iou"].interval.high
+    assert {view.image for view in report.against.views} == {view.image for view in report.views}
+    assert all(view.given in pictures and view.photo in pictures for view in report.against.views)
+
+
 def test_against_itself_nothing_differs(roads_run, roads):
-    report, _ = evaluate_run(roads_run, roads, Asked(part="all", against=roads_run, shapes=False))
+    report, _ = evaluate_run(roads_run, roads, Asked(part="all", against=roads_run))
     assert report.against.name.endswith("/run")
     assert all(one.difference == 0 and not one.certain for one in report.differences)
     assert "was trained on some of these images" in report.against.notes[0]

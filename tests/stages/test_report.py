@@ -11,6 +11,7 @@ from rareseg import verbs
 from rareseg.errors import OutputExistsError, RecordError, SettingError
 from rareseg.records import codec
 from rareseg.records.report import Report
+from rareseg.records.scores import Difference, Interval
 from rareseg.stages.report import drawn_before, page_file, report_page, views_folder
 
 
@@ -132,6 +133,9 @@ def shorter(held, field):
     return replace(held, **{field: getattr(held, field)[:-1]})
 
 
+GAP = Difference(name="foreground", score="iou", this=0.5, other=0.4, difference=0.1, interval=None)
+
+
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
@@ -159,6 +163,38 @@ def shorter(held, field):
         (
             lambda one: replace(one, views=(replace(one.views[0], width=0),)),
             "views[0]: expected a picture with pixels",
+        ),
+        (
+            lambda one: replace(one, against=edited(one, f1=-1.0)),
+            "against.classes.foreground.f1: expected 0 to 1, got -1",
+        ),
+        (
+            lambda one: replace(one, against=replace(one, classes={"road": one.classes["foreground"]})),
+            "against.classes: expected the same, background, foreground, got road",
+        ),
+        (
+            lambda one: replace(one, against=replace(one, against=one)),
+            "against.against: expected none",
+        ),
+        (
+            lambda one: replace(one, differences=(replace(GAP, name="river"),)),
+            "differences[0].name: expected a class, or none for the mean, got 'river'",
+        ),
+        (
+            lambda one: replace(one, differences=(replace(GAP, interval=Interval(low=1.0, high=0.0)),)),
+            "differences[0].interval: expected low up to high",
+        ),
+        (
+            lambda one: edited(one, intervals={"iou": Interval(low=0.7, high=0.1)}),
+            "classes.foreground.intervals.iou: expected low up to high, got 0.7 and 0.1",
+        ),
+        (
+            lambda one: edited(one, lines=replace(one.classes["foreground"].lines, apls=3.0)),
+            "classes.foreground.lines.apls: expected 0 to 1, got 3",
+        ),
+        (
+            lambda one: replace(one, examples=(replace(one.examples[0], height=0),)),
+            "examples[0]: expected a picture with pixels and a share from 0 to 1",
         ),
     ],
 )

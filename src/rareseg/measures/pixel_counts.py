@@ -3,13 +3,9 @@
 `PixelCounts` form a monoid under `+`, of a size that depends on the classes only: 2.6 MB a class.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
-from threading import Lock
-from typing import Self, TypeVar, final
+from typing import Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +20,6 @@ from rareseg.measures.relaxed_curves import RelaxedHistogram
 from rareseg.measures.score_bins import count_bins, score_bins
 from rareseg.measures.tally import members
 from rareseg.records.dataset import VOID
-
-Window = TypeVar("Window")
 
 
 @final
@@ -147,42 +141,6 @@ class PixelCounts:
 def halo_of(width: int, rho: float = RELAXED_PX) -> int:
     """Return how far a window must look around for exact counts: boundaries of `width` px, slack of `rho` px."""
     return max(width, halo(rho))
-
-
-def counted_on_threads(
-    windows: Iterable[Window], count: Callable[[Window], PixelCounts], zero: PixelCounts, *, threads: int = 2
-) -> PixelCounts:
-    """Return the sum of the counts of all windows; NumPy and OpenCV work on several at once.
-
-    Args:
-        windows: taken one after the other as threads become free; may be a generator.
-        count: reads and counts one window; called from several threads at once.
-        zero: counts of nothing, `PixelCounts.empty`.
-        threads: each holds one window in memory.
-
-    Raises:
-        Exception: whatever `count` raised first; windows that were not begun are left.
-    """
-    waiting, lock = iter(windows), Lock()
-
-    def work(_: int) -> PixelCounts:
-        nonlocal waiting
-        total = zero
-        try:
-            while (window := take()) is not None:
-                total += count(window[0])
-        except BaseException:
-            with lock:
-                waiting = iter(())
-            raise
-        return total
-
-    def take() -> tuple[Window] | None:
-        with lock:
-            return next(((window,) for window in waiting), None)
-
-    with ThreadPoolExecutor(threads) as pool:
-        return reduce(add, pool.map(work, range(threads)))
 
 
 def _bins(log_odds: NDArray[np.float32], index: int, *, mirrored: bool) -> NDArray[np.uint16]:

@@ -2,7 +2,7 @@
 
 Kept per scene so that all scores can be drawn over scenes anew, as measures.scene_counts does for pixels and curves.
 Histograms within reach of the truth are coarsened from 65,536 to 512 bins of log-odds, each 0.08 wide: the break-even
-moves by less than 0.001.
+moves by 0.002 at most where a thousand pixels hold the class, in all draws alike.
 """
 
 from collections.abc import Mapping

@@ -10,7 +10,7 @@ from rareseg.imagery.samples import read_sample
 from rareseg.imagery.tiles import Window
 from rareseg.records.dataset import Dataset, Pair
 
-WINDOW_VALUES = 1 << 21
+WINDOW_VALUES = 1 << 20
 """Channels x pixels of a window: as many windows as threads are held at once."""
 
 

@@ -207,10 +207,23 @@ def test_a_mean_over_classes_is_never_surer_than_its_scenes_allow():
         draws = scene_draws(6)
         resampled = draws @ shares / draws.sum(axis=1, keepdims=True)
         one = drawn(scenes([(80, 20, 10, 890)] * 6))
-        wide = one._replace(scores={"iou": resampled}, holding=np.full(10, 6))
+        wide = one._replace(scores={"iou": resampled}, holding=np.full(10, 6), effective=np.full(10, 6.0))
         span = of_means(wide, {"iou": shares.mean()}, {"iou": tuple(shares.mean(axis=0))})["iou"]
         held += span.low <= 6 / 9 <= span.high
     assert 0.91 <= held / 150 <= 0.99
+
+
+def test_scenes_that_hold_little_of_a_class_are_weak_witnesses():
+    even = [(80, 20, 10, 890), (60, 40, 10, 890), (70, 30, 10, 890), (75, 25, 10, 890)]
+    # The same, and a scene that holds thirty times as much: four small ones say little about it.
+    skewed = [(2400, 600, 300, 890), *even[1:]]
+    assert drawn(scenes(even)).witnesses("recall", 1) == pytest.approx(4)
+    found = drawn(scenes(skewed))
+    assert found.witnesses("recall", 1) == 2
+    assert found.holding[1] == 4 and found.scenes == 4
+    weights = np.array([3000, 100, 100, 100])
+    assert found.effective[1] == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+    assert of_class(found, 1, values(skewed))["recall"].low < 0.75
 
 
 def test_the_difference_of_means_is_paired():

@@ -59,6 +59,16 @@ def test_other_curves(report):
     assert axes.get_xlabel() == "width, px"
 
 
+@pytest.mark.parametrize("draw", [plots.precision_recall, plots.roc, plots.reliability])
+def test_two_reports_on_the_same_axes_are_told_apart(report, draw):
+    axes = draw(report, "road", label="ours")
+    assert draw(report, "road", label="theirs", axes=axes) is axes
+    named = [line for line in axes.get_lines() if "road" in str(line.get_label())]
+    assert [line.get_label().split(",")[0] for line in named] == ["ours: road", "theirs: road"]
+    assert named[0].get_color() != named[1].get_color()
+    assert sum(text == "ranked at random" for text in labels(axes)) <= 1
+
+
 def test_axes_of_ones_own_are_drawn_on(report):
     mine = Figure().add_subplot()
     for draw in (plots.precision_recall, plots.roc, plots.reliability, plots.recall_by_width):

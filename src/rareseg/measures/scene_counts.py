@@ -88,6 +88,19 @@ class SceneCounts:
         held: NDArray[np.bool_] = (there if there.ndim == 2 else there[:, :, 1]) > 0
         return np.asarray(held.sum(axis=0), np.int64)
 
+    def effective(self) -> tuple[NDArray[np.float64], float]:
+        """Return how many scenes of one size would tell as much of each class, (classes,), and of all pixels.
+
+        (sum w)^2 / sum w^2, with w the pixels in each scene (Kish 1965): where one scene holds nearly all of a class,
+        the others tell little of it. 0 without a pixel.
+        """
+        there = self.confusion.sum(axis=-1)
+        own = (there if there.ndim == 2 else there[:, :, 1]).astype(np.float64)
+        counted = (there.sum(axis=1) if there.ndim == 2 else there[:, 0].sum(axis=1)).astype(np.float64)
+        weights = np.concatenate([own, counted[:, None]], axis=1)
+        found = _ratio(weights.sum(axis=0) ** 2, (weights**2).sum(axis=0), empty=0.0)
+        return found[:-1], float(found[-1])
+
     def __len__(self) -> int:
         """Return the number of scenes (or blocks of scenes)."""
         return len(self.positives)

@@ -2,8 +2,8 @@
 
 Pixels of one scene are no independent witnesses, so scenes are drawn (bootstrap), not pixels. Counts of each scene are
 pooled over each draw (measures.scene_counts, measures.scene_details); the interval is Student's, around the score of
-all pixels (measures.intervals). Only scenes that hold a class are witnesses of its scores: below 3 of them there is no
-interval.
+all pixels (measures.intervals). Only scenes that hold a class are witnesses of its scores, those that hold little of it
+weak ones; below 3 of them there is no interval.
 """
 
 import math
@@ -33,10 +33,20 @@ class Drawn(NamedTuple):
     scenes: int
     holding: NDArray[np.int64]
     """In how many of the scenes each class lies, (classes,)."""
+    effective: NDArray[np.float64]
+    """How many scenes of one size would tell as much of each class, (classes,): at most `holding`."""
+    effective_scenes: float
+    """The same of all pixels."""
 
-    def witnesses(self, name: str, label: int) -> int:
-        """Return how many scenes tell of score `name` of class number `label`."""
-        return self.scenes if name in _SEEN_EVERYWHERE else int(self.holding[label])
+    def knows(self, name: str, label: int) -> bool:
+        """Whether enough scenes tell of score `name` of class number `label` for an interval."""
+        found = self.scenes if name in _SEEN_EVERYWHERE else self.holding[label]
+        return int(found) >= intervals.LEAST_SCENES
+
+    def witnesses(self, name: str, label: int) -> float:
+        """Return how many scenes of one size would tell as much of score `name` of class number `label`; 2 at least."""
+        found = self.effective_scenes if name in _SEEN_EVERYWHERE else float(self.effective[label])
+        return max(found, 2.0)
 
 
 def drawn(found: Evaluation) -> Drawn:
@@ -55,7 +65,7 @@ def _drawn(found: Evaluation, scenes: NDArray[np.bool_]) -> Drawn:
     # The number of scenes settles the draws.
     draws = intervals.scene_draws(len(held)) if len(held) else np.zeros((intervals.RESAMPLES, 0))
     scores = held.pooled(draws)._asdict() | found.details.chosen(scenes).pooled(draws, len(found.classes))
-    return Drawn(scores, len(held), held.holding())
+    return Drawn(scores, len(held), held.holding(), *held.effective())
 
 
 def of_class(found: Drawn, label: int, values: Values) -> dict[str, Interval]:
@@ -63,6 +73,7 @@ def of_class(found: Drawn, label: int, values: Values) -> dict[str, Interval]:
     spans = {
         name: _interval(name, by_class[label], found.scores[name][:, label], found.witnesses(name, label))
         for name, by_class in values.items()
+        if found.knows(name, label)
     }
     return {name: span for name, span in spans.items() if span is not None}
 
@@ -75,7 +86,7 @@ def of_means(found: Drawn, means: Mapping[str, float | None], values: Values) ->
     spans = {}
     for name, mean in means.items():
         present = [label for label, value in enumerate(values[name]) if value is not None]
-        if mean is None or min(found.witnesses(name, label) for label in present) < intervals.LEAST_SCENES:
+        if mean is None or not all(found.knows(name, label) for label in present):
             continue
         filled = _filled(found, name, present, values)
         spans[name] = _interval(name, mean, filled.mean(axis=1), _together(found, name, present, filled))
@@ -88,7 +99,7 @@ def of_mean_difference(
     """Return the interval of the mean of score `name` of `one` minus that of `other`; `values` of both, by class."""
     pairs = list(zip(values[0][name], values[1][name], strict=True))
     present = [label for label, pair in enumerate(pairs) if None not in pair]
-    if not present or min(one.witnesses(name, label) for label in present) < intervals.LEAST_SCENES:
+    if not present or not all(one.knows(name, label) for label in present):
         return None
     gaps = _filled(one, name, present, values[0]) - _filled(other, name, present, values[1])
     return _interval(name, difference, gaps.mean(axis=1), _together(one, name, present, gaps), signed=True)
@@ -117,6 +128,8 @@ def of_difference(
     one: Drawn, other: Drawn, name: str, label: int, difference: float | None
 ) -> Interval | None:
     """Return the interval of score `name` of `one` minus that of `other`, over the same scenes: `drawn_alike`."""
+    if not one.knows(name, label) or not other.knows(name, label):
+        return None
     resampled = one.scores[name][:, label] - other.scores[name][:, label]
     witnesses = min(one.witnesses(name, label), other.witnesses(name, label))
     return _interval(name, difference, resampled, witnesses, signed=True)
@@ -125,7 +138,7 @@ def of_difference(
 def _interval(
     name: str, value: float | None, resampled: NDArray[np.float64], scenes: float, *, signed: bool = False
 ) -> Interval | None:
-    if value is None or scenes < intervals.LEAST_SCENES:
+    if value is None:
         return None
     most = math.inf if name in UNBOUNDED else 1.0
     least = -most if signed else 0.0

@@ -27,62 +27,82 @@ _STRENGTH = 0.65
 
 
 def precision_recall(
-    report: Report, classes: str | Sequence[str] | None = None, *, axes: "Axes | None" = None
+    report: Report,
+    classes: str | Sequence[str] | None = None,
+    *,
+    label: str = "",
+    axes: "Axes | None" = None,
 ) -> "Axes":
     """Draw precision against recall, a line per class, the map's threshold as a dot, chance as a dotted line.
 
     Args:
         report: of probabilities; maps of classes have no curve.
         classes: names; None: all but the one that the constant answer gives.
-        axes: where to draw; None: new ones.
+        label: said before each class in the legend, to tell reports apart that are drawn on the same axes.
+        axes: where to draw; None: new ones. Colours go on after those that are there.
 
     Raises:
         SettingError: if a class is not in the report, or has no curve.
     """
     drawn = _new(axes, _SIZE)
-    for place, (name, scores) in enumerate(_chosen(report, classes).items()):
+    first = _drawn_before(drawn)
+    for place, (name, scores) in enumerate(_chosen(report, classes).items(), start=first):
         curve = _curve(name, scores)
         style = _style(place)
-        label = f"{name}, AP {spell_interval(scores.average_precision, scores.intervals.get('average_precision'))}"
-        drawn.plot(curve.recall, curve.precision, label=label, **style)
+        told = f"AP {spell_interval(scores.average_precision, scores.intervals.get('average_precision'))}"
+        drawn.plot(curve.recall, curve.precision, label=f"{_called(label, name)}, {told}", **style)
         if scores.recall is not None and scores.precision is not None:
             drawn.plot(scores.recall, scores.precision, marker="o", markersize=5, color=style["color"])
         share = scores.pixels / report.counted_pixels
         chance = drawn.axhline(share, color=style["color"], linewidth=0.8, linestyle=":")
-        if not place:
+        if not place:  # Once, however many are drawn.
             chance.set_label("ranked at random")
     return _finished(drawn, "recall", "precision")
 
 
-def roc(report: Report, classes: str | Sequence[str] | None = None, *, axes: "Axes | None" = None) -> "Axes":
+def roc(
+    report: Report,
+    classes: str | Sequence[str] | None = None,
+    *,
+    label: str = "",
+    axes: "Axes | None" = None,
+) -> "Axes":
     """Draw recall against the false positive rate; of rare classes it flatters: show `precision_recall` beside it.
 
     Arguments and errors as in `precision_recall`.
     """
     drawn = _new(axes, _SIZE)
-    for place, (name, scores) in enumerate(_chosen(report, classes).items()):
+    first = _drawn_before(drawn)
+    for place, (name, scores) in enumerate(_chosen(report, classes).items(), start=first):
         curve = _curve(name, scores)
         area = "" if scores.roc_area is None else f", area {scores.roc_area:.3f}"
-        drawn.plot(curve.false_positive_rate, curve.recall, label=f"{name}{area}", **_style(place))
+        drawn.plot(
+            curve.false_positive_rate, curve.recall, label=f"{_called(label, name)}{area}", **_style(place)
+        )
     drawn.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
     return _finished(drawn, "false positive rate", "recall")
 
 
 def reliability(
-    report: Report, classes: str | Sequence[str] | None = None, *, axes: "Axes | None" = None
+    report: Report,
+    classes: str | Sequence[str] | None = None,
+    *,
+    label: str = "",
+    axes: "Axes | None" = None,
 ) -> "Axes":
     """Draw how often pixels hold the class against the probability they were given; on the diagonal they agree.
 
     Arguments and errors as in `precision_recall`.
     """
     drawn = _new(axes, _SIZE)
+    first = _drawn_before(drawn)
     drawn.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
-    for place, (name, scores) in enumerate(_chosen(report, classes).items()):
+    for place, (name, scores) in enumerate(_chosen(report, classes).items(), start=first):
         bins = _reliability(name, scores)
         error = scores.calibration_error
-        label = name if error is None else f"{name}, calibration error {error:.4f}"
+        told = _called(label, name) + ("" if error is None else f", calibration error {error:.4f}")
         drawn.plot(
-            bins.mean_probability, bins.frequency, marker="o", markersize=3, label=label, **_style(place)
+            bins.mean_probability, bins.frequency, marker="o", markersize=3, label=told, **_style(place)
         )
     return _finished(drawn, "probability given", "share of pixels that hold the class")
 
@@ -201,6 +221,16 @@ def _reliability(name: str, scores: ClassScores) -> Reliability:
 def _without(name: str, what: str) -> SettingError:
     message = f"{name} has no {what}: it is absent, or maps of classes were scored. Score probabilities that hold it."
     return SettingError(message)
+
+
+def _called(label: str, name: str) -> str:
+    return f"{label}: {name}" if label else name
+
+
+def _drawn_before(axes: "Axes") -> int:
+    """Return how many curves the axes hold: those that a legend would name, but for chance."""
+    named = [str(line.get_label()) for line in axes.lines]
+    return sum(not text.startswith("_") and text != "ranked at random" for text in named)
 
 
 def _style(place: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ _MODES = (
     ("truth", "Truth"),
     ("given", "Prediction"),
     ("errors", "Errors"),
-    ("classes", "All classes"),
+    ("classes", "Classes"),
 )
 _LEGEND = (
     ("found", "errors", "found"),
